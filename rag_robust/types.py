@@ -1,0 +1,335 @@
+"""The words of the house: small frozen values, and the protocols that connect them.
+
+Everything the harness does to the world is a `Change`. Everything it sees is a `Record`.
+Everything it concludes is an `Estimate`. The rest of the package turns one into the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+__all__ = [
+    "CLEAN",
+    "Answer",
+    "Attack",
+    "Budget",
+    "Certificate",
+    "Change",
+    "Changeable",
+    "Corpus",
+    "Cost",
+    "Encoder",
+    "Estimate",
+    "Executor",
+    "Fact",
+    "Failure",
+    "FailureKind",
+    "Generate",
+    "Hit",
+    "Judge",
+    "Kind",
+    "Metric",
+    "Passage",
+    "Perturbation",
+    "Query",
+    "Reader",
+    "Record",
+    "Retriever",
+    "Score",
+    "System",
+    "ThreatModel",
+    "Verdict",
+]
+
+Kind = Literal["query", "passage"]
+"""Which of a model's two sides a text is encoded on (its prompt differs)."""
+
+FailureKind = Literal["crash", "timeout", "refused", "parse", "overflow", "budget", "not_applicable"]
+
+Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR", "NOT APPLICABLE"]
+
+CLEAN = "clean"
+"""The name of the condition in which nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One unit of the corpus: what is encoded, indexed, retrieved and shown to a generator."""
+
+    id: str
+    text: str
+    title: str = ""
+
+    @property
+    def full(self) -> str:
+        """Title and text in one string, `(title + " " + text).strip()` as BEIR does it."""
+        return f"{self.title} {self.text}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a user asks, with every answer that counts as right (none: only retrieval is scored)."""
+
+    id: str
+    text: str
+    answers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A retrieved passage and its score; larger is better, for every retriever."""
+
+    passage_id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a system gave for one query: text (None for a pure retriever) and hits, best first."""
+
+    text: str | None = None
+    hits: tuple[Hit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Passages, queries and relevance judgements, with a hash of all three.
+
+    `qrels[query_id][passage_id]` is the grade (0: judged and not relevant). `digest` is a
+    SHA-256 over the content in id order and is part of every record's key.
+    """
+
+    passages: Mapping[str, Passage]
+    queries: Mapping[str, Query]
+    qrels: Mapping[str, Mapping[str, int]]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Who, what, which value, when, and where it is written.
+
+    `valid` is a year ("2007"), a date ("2007-03-01") or "" for facts without a time.
+    `start` and `end` are character offsets of the value in the text of passage `passage_id`.
+    """
+
+    subject: str
+    relation: str
+    object: str
+    valid: str
+    passage_id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is done to the world: passages put in, passages edited, queries reworded.
+
+    `edited` maps the id of a passage to its new version (same id); `reworded` maps a query id
+    to its new text. A change is applied to a copy and goes away by itself.
+    """
+
+    inserted: tuple[Passage, ...] = ()
+    edited: Mapping[str, Passage] = field(default_factory=dict)
+    reworded: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def touches_corpus(self) -> bool:
+        """True if a system must be `Changeable` to live in the changed world."""
+        return bool(self.inserted or self.edited)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What an attacker may spend; None is no limit.
+
+    `passages` inserted or edited; `tokens` per inserted passage, counted by the harness on the
+    *text*; `edits` words changed per edited passage; `oracle_calls` texts sent to the victim.
+    """
+
+    passages: int | None = None
+    tokens: int | None = None
+    edits: int | None = None
+    oracle_calls: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThreatModel:
+    """What an attacker may read and write, and how much of it.
+
+    `reads` is a subset of {"queries", "corpus", "ranks", "scores", "embeddings", "gradients",
+    "answers"}; `writes` is "insert" or "edit". A `View` enforces it.
+    """
+
+    reads: frozenset[str]
+    writes: Literal["insert", "edit"]
+    budget: Budget = Budget()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no answer. Never a score of zero, never an absent row."""
+
+    kind: FailureKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one record took: wall seconds, calls to the system or model, tokens generated."""
+
+    seconds: float = 0.0
+    calls: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What is proved about one query's top `k` under substitutions, and how.
+
+    `swaps` words may change per passage, each to a member of its set in `source` (a content hash
+    with a name). `alpha` is 0 for exact methods, else the family-wise error per query. `low` is
+    the least score the top `k` can have, `high` the greatest any outsider can reach.
+    `worst_ranks[passage_id]` is w(j), the best rank outsider j can reach. `witness` is a change
+    that breaks the list when the verdict is "attacked".
+    """
+
+    method: str
+    k: int
+    swaps: int
+    source: str
+    alpha: float
+    samples: int
+    low: float
+    high: float
+    verdict: Literal["certified", "attacked", "undecided"]
+    worst_ranks: Mapping[str, int] = field(default_factory=dict)
+    witness: Change | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One query under one condition: everything that is measured later.
+
+    `key` hashes all that can change the result. `condition` is `CLEAN`, the name of a change, or
+    for question tasks "query form/document condition". `change` is the key of the stored
+    `Change` ("" for none), `inserted` the ids it put in or edited, which attack metrics look for.
+    `notes` are small named facts for the report (a cosine, a token count, the reworded query).
+    """
+
+    key: str
+    task: str
+    condition: str
+    query_id: str
+    seed: int
+    hits: tuple[Hit, ...] = ()
+    answer: str | None = None
+    failure: Failure | None = None
+    cost: Cost = Cost()
+    change: str = ""
+    inserted: tuple[str, ...] = ()
+    certificate: Certificate | None = None
+    notes: Mapping[str, float | int | str | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its interval at confidence `level`.
+
+    `n` queries were scored, `unscored` were not (and are printed beside the mean). `method`
+    names the interval, e.g. "Clopper-Pearson" or "clustered BCa bootstrap, 4000 resamples".
+    """
+
+    value: float
+    low: float
+    high: float
+    level: float
+    n: int
+    unscored: int
+    method: str
+
+
+@runtime_checkable
+class System(Protocol):
+    """What is under test. A plain function of one query qualifies."""
+
+    def __call__(self, query: Query, /) -> Answer:
+        """Answer one query."""
+
+
+@runtime_checkable
+class Changeable(Protocol):
+    """A system that may also live in a changed world."""
+
+    def changed(self, change: Change, /) -> System:
+        """The same system over the changed corpus; the original is untouched."""
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A system whose generator can be given its passages: the document conditions need it."""
+
+    def read(self, queries: Sequence[Query], contexts: Sequence[Sequence[str]]) -> list[Answer]:
+        """Answer query i from the texts `contexts[i]` alone (an empty list: closed book)."""
+
+
+class Retriever(Protocol):
+    """Finds passages for texts."""
+
+    def search(self, texts: Sequence[str], k: int) -> list[list[Hit]]:
+        """The `k` best hits per text, in the total order of `text.order_key`."""
+
+    def changed(self, change: Change) -> Retriever:
+        """The retriever over the changed corpus; exact for the index in use."""
+
+
+class Encoder(Protocol):
+    """Turns texts into vectors; the similarity is the model's own."""
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+
+    @property
+    def similarity(self) -> Literal["cosine", "dot"]:
+        """How two vectors are compared; cosine encoders return unit vectors."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Model id, weight hash, prompts, similarity and dtype, in one line."""
+
+    def encode(self, texts: Sequence[str], kind: Kind) -> NDArray[np.float32]:
+        """Vectors of shape (n, dim); row i depends on `texts[i]` alone."""
+
+
+class Attack(Protocol):
+    """Proposes a change; the harness decides whether it was allowed and whether it worked."""
+
+    @property
+    def threat(self) -> ThreatModel:
+        """What the attack reads, writes and may spend."""
+
+    def __call__(self, view: Any, rng: Generator, /) -> Change:  # Any: a `View`, which is L2
+        """The change it proposes, from the view and the generator alone."""
+
+
+Metric = Callable[[Sequence[Record], Corpus], NDArray[np.float64]]
+"""Records of one task (clean ones and one condition) to one value per query; NaN is unscored."""
+
+Perturbation = Callable[[str, Generator], str]
+Score = Callable[[str, Sequence[str]], NDArray[np.float64]]
+"""A ranker: (query, n passages) to n scores, larger is better."""
+
+Generate = Callable[[Sequence[str]], list[str]]
+Judge = Callable[[Query, str], bool | None]
+
+T = TypeVar("T")
+R = TypeVar("R")
+Executor = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]
