@@ -1,0 +1,68 @@
+"""Attacks: what someone could put into, or do to, the corpus. A name is a module of this folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+
+from rag_robust.errors import SuiteError, nearest
+from rag_robust.types import Attack
+
+__all__ = ["attack_class", "describe", "load", "names", "parameters"]
+
+
+def names() -> list[str]:
+    """Every attack of the package, found by looking, not by importing."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+
+def attack_class(name: str) -> type[Attack]:
+    """The class behind a name: a module of this folder, or "package.module:Class".
+
+    Raises:
+        SuiteError: there is none; the message names the nearest.
+    """
+    module, _, attribute = name.partition(":")
+    if not attribute:
+        if name.replace("-", "_") not in names():
+            raise SuiteError(
+                f'no attack "{name}"; {nearest(name, names())}; your own: "package.module:Class"'
+            )
+        module = f"{__name__}.{name.replace('-', '_')}"
+    try:
+        loaded = importlib.import_module(module)
+        found: type[Attack] = getattr(loaded, attribute or loaded.__all__[0])
+    except (ImportError, AttributeError) as error:
+        raise SuiteError(f'attack "{name}" cannot be loaded: {error}') from error
+    return found
+
+
+def parameters(name: str) -> dict[str, object]:
+    """Parameters of an attack and their defaults (`dataclasses.MISSING`: must be given)."""
+    return {f.name: f.default for f in dataclasses.fields(attack_class(name))}  # type: ignore[arg-type]
+
+
+def load(name: str, **given: object) -> Attack:
+    """The attack of that name with these parameters.
+
+    Raises:
+        SuiteError: unknown attack or parameter, or one that is missing or impossible.
+    """
+    known = parameters(name)
+    for key in given:
+        if key not in known:
+            raise SuiteError(f'attack {name} has no parameter "{key}"; {nearest(key, known)}')
+    missing = [key for key, default in known.items() if default is dataclasses.MISSING and key not in given]
+    if missing:
+        raise SuiteError(f"attack {name} needs {', '.join(missing)}")
+    try:
+        return attack_class(name)(**given)
+    except (TypeError, ValueError) as error:
+        raise SuiteError(f"attack {name}: {error}") from error
+
+
+def describe(name: str) -> str:
+    """The first line of the attack's module."""
+    module = importlib.import_module(attack_class(name).__module__)
+    return (module.__doc__ or "").strip().splitlines()[0]

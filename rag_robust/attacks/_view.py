@@ -1,0 +1,141 @@
+"""What an attacker sees of the system: no more than its threat model declares, every call counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_robust.errors import BudgetError, ThreatModelError
+from rag_robust.text import changed_words
+from rag_robust.types import Change, Kind, Passage, Query, Score, ThreatModel
+
+if TYPE_CHECKING:
+    from rag_robust.encode.tokens import TokenModel
+
+__all__ = ["Secrets", "Tick", "View", "check_budget"]
+
+
+class Tick(Protocol):
+    """Told how far an attack is; changes nothing."""
+
+    def __call__(self, done: int, total: int, /) -> None:
+        """`done` of `total` steps are over."""
+
+
+def _quiet(done: int, total: int, /) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What the victim knows and an attacker may be shown; None where the system has no such thing."""
+
+    queries: Sequence[Query] = ()
+    passages: Mapping[str, Passage] = field(default_factory=dict)
+    model: TokenModel | None = None
+    embed: Callable[[Sequence[str], Kind], NDArray[np.float32]] | None = None
+    score: Score | None = None
+
+
+@dataclass
+class View:
+    """One attacker's view, built by the harness from the attack's own `ThreatModel`.
+
+    Reading what is not declared raises `ThreatModelError`; `calls` counts every text sent to the
+    victim and going over `budget.oracle_calls` raises `BudgetError`. `targets` are the passages
+    an editing attacker owns, `variants` the edits it may make to one, `n_tokens` the ruler of the
+    token budget: none of them is a secret of the victim.
+    """
+
+    threat: ThreatModel
+    secrets: Secrets = Secrets()
+    targets: Sequence[Passage] = ()
+    variants: Callable[[Passage], Sequence[Passage]] = lambda _: ()
+    n_tokens: Callable[[str], int] = lambda text: len(text.split())
+    tick: Tick = _quiet
+    calls: int = 0
+
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        """The queries the attacker knows: one (knows-all) or a sample (knows-what, knows-nothing)."""
+        self._need("queries")
+        return tuple(self.secrets.queries)
+
+    @property
+    def passages(self) -> Mapping[str, Passage]:
+        """The corpus."""
+        self._need("corpus")
+        return self.secrets.passages
+
+    @property
+    def model(self) -> TokenModel:
+        """White-box access to an encoder: the victim's, or a surrogate the suite names."""
+        self._need("gradients")
+        if self.secrets.model is None:
+            raise ThreatModelError("this system has no encoder to take gradients from; name a surrogate")
+        return self.secrets.model
+
+    def embed(self, texts: Sequence[str], kind: Kind) -> NDArray[np.float32]:
+        """Vectors of shape (n, dim) from the victim's encoder."""
+        self._need("embeddings")
+        if self.secrets.embed is None:
+            raise ThreatModelError("this system has no encoder to ask for embeddings; name a surrogate")
+        self._spend(len(texts))
+        return self.secrets.embed(texts, kind)
+
+    def scores(self, query: Query, texts: Sequence[str]) -> NDArray[np.float64]:
+        """The victim's scores of `texts` for one query, shape (n,)."""
+        self._need("scores")
+        if self.secrets.score is None:
+            raise ThreatModelError("this system tells no scores")
+        self._spend(len(texts))
+        return self.secrets.score(query.text, texts)
+
+    def _need(self, what: str) -> None:
+        if what not in self.threat.reads:
+            raise ThreatModelError(f"the attack reads {sorted(self.threat.reads)}; {what} were asked for")
+
+    def _spend(self, n: int) -> None:
+        self.calls += n
+        limit = self.threat.budget.oracle_calls
+        if limit is not None and self.calls > limit:
+            raise BudgetError(
+                f"budget allows {limit} texts to be sent to the victim, the attack sent {self.calls}"
+            )
+
+
+def check_budget(
+    change: Change, threat: ThreatModel, passages: Mapping[str, Passage], n_tokens: Callable[[str], int]
+) -> None:
+    """Hold a proposed change against the declared threat model; tokens are counted on the text.
+
+    Raises:
+        BudgetError: too many passages, tokens or edits, or something changed that was not declared.
+    """
+    budget = threat.budget
+    wrong = change.edited if threat.writes == "insert" else change.inserted
+    if wrong or change.reworded:
+        raise BudgetError(f"the attack declared that it would {threat.writes}, and changed something else")
+    touched = len(change.inserted) + len(change.edited)
+    if budget.passages is not None and touched > budget.passages:
+        raise BudgetError(f"budget allows {budget.passages} passages, the attack changed {touched}")
+    for passage in change.inserted:
+        tokens = n_tokens(passage.full)
+        if budget.tokens is not None and tokens > budget.tokens:
+            raise BudgetError(f"budget allows {budget.tokens} tokens per passage, the text has {tokens}")
+        if not passage.full:
+            raise BudgetError("the attack inserted an empty passage")
+    for passage_id, passage in change.edited.items():
+        _check_edit(passages.get(passage_id), passage, passage_id, budget.edits)
+
+
+def _check_edit(before: Passage | None, after: Passage, passage_id: str, limit: int | None) -> None:
+    if before is None or after.id != passage_id:
+        raise BudgetError(f"the attack edited {passage_id!r}, which is not in the corpus")
+    n = changed_words(before.full, after.full)
+    if limit is not None and n > limit:
+        raise BudgetError(f"budget allows {limit} changed words, {passage_id!r} has {n}")

@@ -1,0 +1,36 @@
+"""Information only: the attacker's sentence as it is, with nothing done to rank it.
+
+The row "before the attack": whatever it reaches, the concept's own wording reached.
+*Source*: Ben-Tov and Sharif, GASLITEing the Retrieval, CCS 2025, baseline "info only".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from numpy.random import Generator
+
+from rag_robust.attacks._view import View
+from rag_robust.types import Budget, Change, Passage, ThreatModel
+
+__all__ = ["InformationOnly"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InformationOnly:
+    """Inserts `information`; more than one passage would be the same text again."""
+
+    information: str
+    tokens: int = 128
+
+    @property
+    def threat(self) -> ThreatModel:
+        """Reads nothing."""
+        return ThreatModel(frozenset(), "insert", Budget(passages=1, tokens=self.tokens))
+
+    def __call__(self, view: View, rng: Generator) -> Change:  # noqa: ARG002
+        """The one passage."""
+        return Change(inserted=(Passage(id="information", text=self.information),))
+
+
+SMOKE = {"information": "Buy now."}

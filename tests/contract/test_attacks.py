@@ -1,0 +1,118 @@
+"""What every attack promises; a new file in `attacks/` is under test the day it appears."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rag_robust import attacks
+from rag_robust.attacks._view import Secrets, View, check_budget
+from rag_robust.errors import BudgetError, SuiteError, ThreatModelError
+from rag_robust.seeds import generator
+from rag_robust.types import Budget, Change, Passage, Query, ThreatModel
+
+QUERIES = (Query("a", "how is coffee roasted"), Query("b", "coffee beans from ethiopia"))
+
+
+def make(name: str):
+    return attacks.load(name, **importlib.import_module(f"rag_robust.attacks.{name}").SMOKE)
+
+
+def look(attack, tiny, token_model, queries=QUERIES) -> View:
+    passages = list(tiny.passages.values())
+    score = lambda query, texts: np.array([float(len(set(t) & set(query))) for t in texts])  # noqa: E731
+    return View(
+        attack.threat,
+        Secrets(queries, tiny.passages, token_model, score=score),
+        targets=passages[:2],
+        variants=lambda p: [Passage(p.id, p.text.replace("the", "a", 1), p.title)],
+        n_tokens=token_model.n_tokens,
+    )
+
+
+@pytest.mark.parametrize("name", attacks.names())
+def test_an_attack_stays_within_its_own_budget(name, tiny, token_model):
+    attack = make(name)
+    view = look(attack, tiny, token_model)
+    change = attack(view, generator(1))
+    check_budget(change, attack.threat, tiny.passages, view.n_tokens)
+    assert change.inserted or change.edited
+
+
+@pytest.mark.parametrize("name", attacks.names())
+def test_the_same_seed_makes_the_same_change(name, tiny, token_model):
+    attack = make(name)
+    first, second = (attack(look(attack, tiny, token_model), generator(3)) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize("name", attacks.names())
+def test_an_attack_reads_nothing_it_did_not_declare(name, tiny, token_model):
+    attack = make(name)
+    for what in attack.threat.reads:
+        blind = ThreatModel(attack.threat.reads - {what}, attack.threat.writes, attack.threat.budget)
+        view = look(attack, tiny, token_model)
+        view.threat = blind
+        with pytest.raises(ThreatModelError, match=what):
+            attack(view, generator(1))
+
+
+@pytest.mark.parametrize("name", attacks.names())
+def test_one_word_queries_and_a_single_passage_do_not_crash(name, tiny, token_model):
+    attack = make(name)
+    view = look(attack, tiny, token_model, queries=(Query("x", "bread"),))
+    one = dict(list(tiny.passages.items())[:1])
+    view.secrets = replace(view.secrets, passages=one)
+    attack(view, generator(1))
+
+
+@pytest.mark.parametrize("name", attacks.names())
+def test_every_attack_says_in_one_line_what_it_is(name):
+    assert 20 < len(attacks.describe(name)) < 140
+
+
+def test_an_unknown_attack_names_the_nearest():
+    with pytest.raises(SuiteError, match='did you mean "gaslite"'):
+        attacks.load("gaslit")
+
+
+def test_an_unknown_parameter_names_the_known_ones():
+    with pytest.raises(SuiteError, match=r'no parameter "n_iter".*n_steps'):
+        attacks.load("gaslite", information="x", n_iter=3)
+
+
+def test_calls_to_the_victim_are_counted_and_limited(tiny, token_model):
+    threat = ThreatModel(frozenset({"scores"}), "edit", Budget(oracle_calls=3))
+    view = look(make("one_swap"), tiny, token_model)
+    view.threat = threat
+    view.scores(QUERIES[0], ["one", "two"])
+    assert view.calls == 2
+    with pytest.raises(BudgetError, match="3 texts"):
+        view.scores(QUERIES[0], ["three", "four"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (Change(inserted=(Passage("x", "a"), Passage("y", "b"))), "allows 1 passages"),
+        (Change(inserted=(Passage("x", "one two three four five six"),)), "allows 5 tokens"),
+        (Change(edited={"tiny-001": Passage("tiny-001", "new")}), "changed something else"),
+        (Change(inserted=(Passage("x", "a"),), reworded={"a": "b"}), "changed something else"),
+        (Change(inserted=(Passage("x", " "),)), "empty passage"),
+    ],
+)
+def test_what_goes_over_an_inserting_budget_is_refused(change, message, tiny):
+    threat = ThreatModel(frozenset(), "insert", Budget(passages=1, tokens=5))
+    with pytest.raises(BudgetError, match=message):
+        check_budget(change, threat, tiny.passages, lambda text: len(text.split()))
+
+
+def test_one_word_too_many_is_refused(tiny):
+    old = tiny.passages["tiny-001"]
+    new = Passage(old.id, " ".join(["x", "y", *old.text.split()[2:]]), old.title)
+    threat = ThreatModel(frozenset(), "edit", Budget(passages=1, edits=1))
+    with pytest.raises(BudgetError, match="1 changed words"):
+        check_budget(Change(edited={old.id: new}), threat, tiny.passages, len)
