@@ -1,0 +1,154 @@
+"""Facts out of tables: who, what, which value, when, and the cell where it is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from rag_robust.questions.tables import Table, tables
+from rag_robust.text import normalise
+from rag_robust.types import Corpus, Fact, Passage
+
+__all__ = ["SAME_RELATION", "Stated", "from_tables", "stated"]
+
+SAME_RELATION: Mapping[str, str] = {
+    "euro reference rate on the last working day": "year-end euro reference rate",
+    "last euro reference rate": "year-end euro reference rate",
+    "neighbours by land": "number of neighbours by land",
+}
+"""Relations that tables name in their own way, and the name we use."""
+
+_DATE = r"\b[12]\d{3}(?:-\d{2}(?:-\d{2})?)?\b"
+_ONLY_DATE = re.compile(rf"{_DATE}$")
+_DATES = re.compile(_DATE)
+_CAPITAL = r"(?![a-z\d_])\w[^\s,:;()]*"
+_LINK = r"(?:(?:and|da|de|del|des|du|la|of|the|van|von) )*(?:d['’])?"
+_NAME = rf"{_CAPITAL}(?: {_LINK}{_CAPITAL})*(?: \([^)]+\))?"
+_ABOUT = re.compile(rf"^(?P<what>.+?) (?:of|for|in) (?:the )?(?P<who>{_NAME})")
+_NAMED = re.compile(rf"^(?P<who>{_NAME}): *(?P<what>\S.*)")
+_MEASURE = re.compile(rf"^(?P<what>[^,:;]+?) (?:of|for|in|on) {_DATE}")
+_UNIT_IN_CAPTION = re.compile(rf", in (?P<unit>(?!{_DATE})[^,;:]+)")
+_UNIT_IN_NAME = re.compile(r"^(?P<name>.*\S) (?:in (?P<plain>[^()]+)|\((?P<bracket>[^()]+)\))$")
+_ATTRIBUTE_COLUMNS = frozenset({"attribute", "field", "indicator", "item", "measure", "metric", "property"})
+_EMPTY = frozenset({"", "-", "–", "—", ".", "..", "...", "?", "n/a", "na", "n.a.", "none", "null"})
+
+
+_Rule = Callable[[Table, str, str, str], tuple[str, str, str]]
+"""(table, title, label, column) to (subject, relation, valid)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A fact and the unit its table gives it ("" if it names none)."""
+
+    fact: Fact
+    unit: str
+
+
+def from_tables(corpus: Corpus) -> list[Fact]:
+    """The facts of all markdown tables, in the order of passage id and place, by three rules.
+
+    1. Rows of dates: every label in the first column is a year or a date. The label is when, the
+       column header what, the caption ("What of Who, ..." or "Who: what") or else the title who.
+    2. Rows of attributes: two columns, the first called "Measure", "Indicator" or the like. The
+       label is what, the caption or title who, a single date in the caption when.
+    3. Rows of things: otherwise. The label is who, the column header what, a single date in the
+       caption when; column headers that are dates are when, and the caption what.
+
+    In rule 3, a header that is only the noun of a longer phrase in the caption ("Rate" under "Last
+    euro reference rates of 2010") takes the phrase. An undated value whose relation is dated
+    elsewhere in the corpus is named after its document ("population in the country profile", from
+    the title "Country profile: Kenya"), or it would contradict the dated ones. Empty cells and
+    tables that do not say whom they are about give nothing; a bare number is nobody's name.
+    """
+    return [found.fact for found in stated(corpus)]
+
+
+def stated(corpus: Corpus) -> list[Stated]:
+    """As `from_tables`, with units: from brackets or "in ..." in the header, else the caption."""
+    found = [
+        (corpus.passages[passage_id], one)
+        for passage_id in sorted(corpus.passages)
+        for table in tables(corpus.passages[passage_id].text)
+        for one in _facts(table, corpus.passages[passage_id])
+    ]
+    dated = {one.fact.relation for _, one in found if one.fact.valid}
+    return [_told_apart(one, passage, dated) for passage, one in found]
+
+
+def _told_apart(one: Stated, passage: Passage, dated: set[str]) -> Stated:
+    fact = one.fact
+    kind, colon, _ = passage.title.partition(":")
+    if fact.valid or not colon or fact.relation not in dated:
+        return one
+    return replace(one, fact=replace(fact, relation=f"{fact.relation} in the {_lowered(kind)}"))
+
+
+def _facts(table: Table, passage: Passage) -> Iterator[Stated]:
+    """The facts of one table: (subject, column or label, valid) for each cell but the labels."""
+    labels = [row[0].text for row in table.rows]
+    if labels and all(_ONLY_DATE.match(label) for label in labels):
+        rule: _Rule = _dated_rows
+    elif len(table.header) == 2 and table.header[0].lower() in _ATTRIBUTE_COLUMNS:
+        rule = _attribute_rows
+    else:
+        rule = _thing_rows
+    for row in table.rows:
+        for column, cell in zip(table.header[1:], row[1:], strict=True):
+            subject, name, valid = rule(table, passage.title, row[0].text, column)
+            if not any(c.isalpha() for c in subject) or not name or cell.text.lower() in _EMPTY:
+                continue
+            relation, unit = _split_unit(name, table.caption)
+            fact = Fact(subject, relation, cell.text, valid, passage.id, cell.start, cell.end)
+            yield Stated(fact, unit)
+
+
+def _dated_rows(table: Table, title: str, label: str, column: str) -> tuple[str, str, str]:
+    return _subject(table.caption, title), column, label
+
+
+def _attribute_rows(table: Table, title: str, label: str, _column: str) -> tuple[str, str, str]:
+    return _subject(table.caption, title), label, _single_date(table.caption)
+
+
+def _thing_rows(table: Table, _title: str, label: str, column: str) -> tuple[str, str, str]:
+    measure = _MEASURE.match(table.caption)
+    if _ONLY_DATE.match(column):
+        about = _ABOUT.match(table.caption) or _NAMED.match(table.caption)
+        return label, about["what"] if about else re.split("[,;:]", table.caption)[0], column
+    return label, _phrase(column, measure["what"] if measure else ""), _single_date(table.caption)
+
+
+def _phrase(column: str, phrase: str) -> str:
+    """The caption's phrase around the column's noun: "Rate", "Last rates at noon": "Last rate at noon"."""
+    noun = re.compile(rf"\b{re.escape(column)}(?:e?s)?\b", re.IGNORECASE)
+    return noun.sub(column.lower(), phrase, count=1) if noun.search(phrase) else column
+
+
+def _subject(caption: str, title: str) -> str:
+    for text in (caption, title):
+        about = _ABOUT.match(text) or _NAMED.match(text)
+        if about:
+            return about["who"].strip()
+    return "" if _DATES.search(title) else title.strip()
+
+
+def _single_date(caption: str) -> str:
+    dates = set(_DATES.findall(caption))
+    return dates.pop() if len(dates) == 1 else ""
+
+
+def _split_unit(name: str, caption: str) -> tuple[str, str]:
+    """The relation by its usual name, and the unit of its values."""
+    match = _UNIT_IN_NAME.match(name)
+    in_caption = _UNIT_IN_CAPTION.search(caption)
+    unit = match["bracket"] or match["plain"] if match else in_caption["unit"] if in_caption else ""
+    bare = match["name"] if match and match["bracket"] else name
+    relation = _lowered(" ".join(bare.split()))
+    return SAME_RELATION.get(normalise(relation), relation), unit.strip()
+
+
+def _lowered(text: str) -> str:
+    """With a small first letter, unless the first word is written in capitals ("GDP")."""
+    return text[:1].lower() + text[1:] if not text[1:2].isupper() else text
