@@ -39,7 +39,7 @@ def typo(text: str, rng: Generator, *, edits: int = 1) -> str:
     get fewer errors.
 
     Per word, the Levenshtein distance is 1, or 2 for a swap, and words are neither split nor
-    joined. *Source*: the character level of RARE-Met (section 2.4 of our notes on its code), which
+    joined. *Source*: the character level of RARE-Met of the RARE benchmark (arXiv 2506.00789), which
     swaps in 10 % of all words, names and numbers too, so that the question may become another one.
     """
     if edits < 1:
