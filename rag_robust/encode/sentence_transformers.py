@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -125,6 +126,9 @@ def load(name: str, *, dtype: Dtype = "float32", device: str = "cpu") -> Sentenc
         ModelError: it cannot be found, or its similarity is not cosine or dot product.
     """
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    hub = logging.getLogger("huggingface_hub")
+    level = hub.level
+    hub.setLevel(logging.ERROR)  # its warnings say less than the error below
     try:
         model = SentenceTransformer(locate(name), device=device)
     except (OSError, ValueError) as error:
@@ -133,6 +137,8 @@ def load(name: str, *, dtype: Dtype = "float32", device: str = "cpu") -> Sentenc
         raise ModelError(
             f"no sentence-transformers model {name!r} (expected a folder, a hub id or {known}): {reason}"
         ) from error
+    finally:
+        hub.setLevel(level)
     similarity = str(model.similarity_fn_name)
     if similarity not in {"cosine", "dot"}:
         raise ModelError(f"{name} compares by {similarity}; expected cosine or dot product")
