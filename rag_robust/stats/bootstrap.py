@@ -52,7 +52,8 @@ def cluster_bootstrap(
     *Source*: Efron, JASA 82 (1987); Efron and Tibshirani, An Introduction to the Bootstrap (1993),
     14.3. *Where we differ*: z is widened to Student's t as in Hesterberg, The American
     Statistician 69 (2015), since BCa is too short for few clusters; and an end that would lie
-    beyond the resamples' resolution, 1 / (resamples + 1), goes to the bound.
+    beyond the resamples' resolution, 1 / (resamples + 1), goes to the outermost resampled mean or to
+    Hoeffding's end over the clusters, whichever is farther out; without bounds to infinity.
     """
     check_level(level)
     _, ends = _bootstrap(*by_cluster(values, clusters), rng=rng, resamples=resamples, bounds=bounds)
@@ -156,7 +157,15 @@ def _bootstrap(
         d = left_out.mean() - left_out
         skew = float((d**3).sum() / (6.0 * (d**2).sum() ** 1.5))
         name = f"clustered BCa bootstrap, {resamples} resamples"
-        return name, lambda level: _bca_ends(level, drawn, n, (z0, skew), (low, high))
+        known = bounds is not None and np.isfinite([low, high]).all()
+
+        def outer(level: float) -> Bounds:
+            if not known:
+                return low, high
+            ends = hoeffding(float(theta), n, level, low=low, high=high)
+            return min(float(drawn[0]), ends[0]), max(float(drawn[-1]), ends[1])
+
+        return name, lambda level: _bca_ends(level, drawn, n, (z0, skew), outer(level))
     if not np.isfinite([low, high]).all():
         return "no interval: all clusters alike and no bounds", lambda _: _REALS
     if n and np.isin(means, (low, high)).all():
@@ -190,9 +199,12 @@ def blocks(rows: int, width: int) -> Iterator[int]:
 
 
 def _bca_ends(
-    level: float, drawn: NDArray[np.float64], n: int, correction: tuple[float, float], bounds: Bounds
+    level: float, drawn: NDArray[np.float64], n: int, correction: tuple[float, float], outer: Bounds
 ) -> Bounds:
-    """Both ends at `level` from sorted resampled means; correction is (z0, acceleration)."""
+    """Both ends at `level` from sorted resampled means; correction is (z0, acceleration).
+
+    `outer` are the ends where the resamples have no resolution left.
+    """
     check_level(level)
     z0, skew = correction
     t = float(-stdtrit(n - 1, (1.0 - level) / 2.0)) * (n / (n - 1)) ** 0.5
@@ -202,6 +214,6 @@ def _bca_ends(
         # beyond the pole of the correction the quantile is the outermost one
         shares.append(float(ndtr(z0 + z / room)) if room > 0 else float(z > 0))
     finest = 1.0 / (len(drawn) + 1)
-    low = float(np.quantile(drawn, shares[0])) if shares[0] >= finest else bounds[0]
-    high = float(np.quantile(drawn, shares[1])) if shares[1] <= 1.0 - finest else bounds[1]
-    return max(low, bounds[0]), min(high, bounds[1])
+    low = float(np.quantile(drawn, shares[0])) if shares[0] >= finest else outer[0]
+    high = float(np.quantile(drawn, shares[1])) if shares[1] <= 1.0 - finest else outer[1]
+    return low, high

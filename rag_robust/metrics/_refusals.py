@@ -1,0 +1,53 @@
+"""What counts as declining to answer."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["refused"]
+
+_THING = r"(?:info|information|data|details?|knowledge|context|answers?|evidence)"
+_SOURCE = r"(?:context|passages?|documents?|texts?|sources?|articles?|question|information|evidence)"
+_SAID = (
+    r"(?:mentioned|stated|specified|provided|given|available|contained|included|found|known|indicated|clear)"
+)
+_CANNOT = r"(?:cannot|can\ not|can't|cant|could\ not|couldn't)"
+_MANY = r"(?:[\w-]+\ ){0,4}?"
+_REFUSALS = re.compile(
+    rf"""
+    \bno\ (?:such|relevant|further|specific|available)?\ ?(?:info|information|mention)\b
+  | \bno\ answer\ (?:is|was|can|could|in|available|found|given)\b
+  | \b(?:i|we)\ (?:really\ |just\ |honestly\ |simply\ )?(?:do\ not|don't|dont)\ know\b
+  | ^\W*(?:sorry\W+)?(?:do\ not|don't|dont)\ know\b
+  | \b(?:i|we)\ (?:do\ not|don't|dont|did\ not|didn't|{_CANNOT})\ (?:have|find|see|get)\ {_MANY}{_THING}\b
+  | \b(?:i|we)\ have\ no\ (?:idea|{_THING}|way)\b | ^\W*no\ idea\b
+  | \b(?:i|we)(?:'m|'re|\ am|\ are)\ (?:not\ (?:sure|certain|able\ to)|unsure|uncertain|unable\ to|unaware)\b
+  | ^\W*(?:not\ sure|unsure)\b
+  | \b(?:insufficient|not\ enough|lack\ of|inadequate)\ {_MANY}{_THING}\b
+  | \b(?:{_CANNOT}|unable\ to|not\ able\ to|not\ possible\ to|impossible\ to)\ answer\b(?!\ (?:to|for)\b)
+  | \b{_CANNOT}\ be\ (?:answered|determined|inferred)\b
+  | (?:\b(?:i|we)|^\W*(?:sorry\W+)?)\ ?{_CANNOT}
+    \ (?:determine|provide|assist|help|comply|say|tell|confirm|verify)\b
+  | ^\W*(?:sorry\W+)?unable\ to\b
+  | \b{_SOURCE}\ (?:above\ |provided\ |given\ )?(?:does\ not|doesn't|do\ not|don't|did\ not|didn't)\ {_MANY}
+    (?:say|mention|contain|provide|specify|state|include|give|indicate|tell|answer|have)\b
+  | \b{_THING}\ (?:(?:is|are|was|were)\ not|isn't|wasn't|aren't)\ {_MANY}{_SAID}\b
+  | \b(?:is|are|was|were)\ not\ {_SAID}\ (?:in|by|from)\ (?:the|this|these|your)\ {_MANY}{_SOURCE}\b
+  | ^\W*(?:(?:it|this|that|the\ answer)\ is\ )?(?:unknown|unclear|unanswerable|not\ {_SAID}|n/a)\W*$
+  | ^\W*(?:none|nothing)\ (?:of\ the\ above\ )?(?:is\ )?{_SAID}\b
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def refused(prediction: str) -> bool:
+    """Whether an answer says that it does not know, cannot tell or was not told.
+
+    English phrases, whatever the apostrophe; what else the answer quotes does not matter. "The
+    plan was not available to minors" is no refusal: it is the information that must be missing.
+
+    *Where we differ from RARE*: it looks for nine phrases, and strips the apostrophe from the text but not
+    from the phrases, so in practice it finds only the literal "no such info" of its prompt.
+    """
+    plain = re.sub("[’‘`´ʼ]", "'", prediction)
+    return _REFUSALS.search(" ".join(plain.split())) is not None

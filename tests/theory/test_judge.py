@@ -1,0 +1,226 @@
+"""The judge against every error that was found in a published one, and against degenerate answers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag_robust.metrics.answers import judge, outcome, refused, states
+from rag_robust.types import Query
+
+RIGHT = [  # truth, prediction
+    ("$3,818.1 million", "3818.1 million dollars"),
+    ("$3,818.1 million", "3,818,100,000"),
+    ("$3,818.1 million", "$3818.1M"),
+    ("$3,818.1 million", "USD 3.8181 billion"),
+    ("$3,818.1 million", "Sales were US$ 3,818.1 million in 2024."),
+    ("3818100000", "$3,818.1 million"),
+    ("3818100", "3\u202f818\u202f100 people"),
+    ("1,234,567.89", "1.234.567,89"),
+    ("2.9%", "2.9 percent"),
+    ("2.9%", "It rose by 2.9 %."),
+    ("2.9%", "It is not 4%, it is 2.9%."),
+    ("2.9%", "2.9"),
+    ("-2.9%", "The change was -2.9%"),
+    ("-2.9%", "The change was −2.9 per cent"),
+    ("five years", "5 years"),
+    ("5 km", "five kilometres"),
+    ("5 years", "a 5-year plan"),
+    ("12 to 24 hours", "Steep it for 12-24 hrs."),
+    ("about half as much", "About half as much."),
+    ("1 March 2007", "March 1st, 2007"),
+    ("2007-03-01", "on 1 March 2007"),
+    ("March 2007", "on 1 March 2007"),
+    ("2007", "on 1 March 2007"),
+    ("2024", "$3.2 billion in 2024"),
+    ("$3.2 billion in 2024", "It was 3,200,000,000 dollars in 2024."),
+    ("Zürich", "Zurich"),
+    ("Zurich", "In ZÜRICH."),
+    ("Łódź", "Lodz"),
+    ("Straße", "STRASSE"),
+    ("東京", "東京です"),
+    ("Москва", "Это Москва."),
+    ("हिन्दी", "यह हिन्दी है"),
+    ("Paris, France", "It is Paris (France)."),
+    ("the Beatles", "Beatles"),
+    ("Albert Einstein", "It was Albert Einstein's idea"),
+    ("O'Brien", "O’Brien"),
+    ("U.S.", "the US"),
+    ("C++", "C++"),
+    ("A", "A"),
+    ("not guilty", "He was found not guilty."),
+    ("1998", "It did not open until 1998."),
+    ("Paris", "Not only Paris but Lyon."),
+    ("yes", "Yes, it does."),
+    ("yes", "That is true."),
+    ("no", "No."),
+    ("no", "The answer is no."),
+    ("False", "no, never"),
+    ("<", "<"),
+]
+
+WRONG = [
+    ("Norway", "no"),
+    ("no", "Norway"),
+    ("Paris", ""),
+    ("Paris", " \n\t"),
+    ("Paris", "a"),
+    ("Paris", "Parisian"),
+    ("$138.5 million", "$38.5 million"),
+    ("$38.5 million", "$138.5 million"),
+    ("$3.2 billion in 2024", "2024"),
+    ("2.9%", "It is not 2.9%, it is 4%"),
+    ("2.9%", "12.9%"),
+    ("2.9%", "2.95%"),
+    ("2.9%", "$2.9"),
+    ("2.9%", "-2.9%"),
+    ("12", "12%"),
+    ("5 km", "5 miles"),
+    ("5%", "5 percentage points"),
+    ("$5 million", "€5 million"),
+    ("$3,818.1 million", "3,818.1"),
+    ("東京", "大阪"),
+    ("が", "か"),
+    ("की", "कि"),
+    ("Москва", "Киев"),
+    ("1 March 2007", "2007"),
+    ("1 March 2007", "1 April 2007"),
+    ("1 March 2007", "March 2007"),
+    ("3", "3.5"),
+    ("3", "3,5"),
+    ("2", "twenty-two"),
+    ("19", "COVID-19"),
+    ("24", "12-24 hours"),
+    ("10", "at 10:30"),
+    ("3", "03/04/2007"),
+    ("1990", "in the 1990s"),
+    ("747", "747s"),
+    ("1998", "It did not open in 1998."),
+    ("Paris", "It isn't Paris."),
+    ("Paris", "Lyon rather than Paris"),
+    ("Paris", "Lyon instead of Paris"),
+    ("Paris", "Paris is not the capital, Lyon is"),
+    ("Paris", "Paris is wrong"),
+    ("Paris", "I don't know, perhaps Paris"),
+    ("guilty", "not guilty"),
+    ("C", "C++"),
+    ("yes", "No, yes is wrong"),
+    ("yes", "There is no doubt"),
+    ("no", "There is no doubt, yes"),
+    ("<", ">"),
+    ("", "anything"),
+]
+
+
+@pytest.mark.parametrize(("truth", "prediction"), RIGHT)
+def test_right_answer_is_right(truth: str, prediction: str) -> None:
+    assert judge(Query("q", "?", (truth,)), prediction) is True
+
+
+@pytest.mark.parametrize(("truth", "prediction"), WRONG)
+def test_wrong_answer_is_wrong(truth: str, prediction: str) -> None:
+    assert judge(Query("q", "?", (truth,)), prediction) is False
+
+
+REFUSALS = [
+    "I don't have that information",
+    "I don’t have that information.",
+    "I do not know.",
+    "I don't know",
+    "Don't know.",
+    "I dont know",
+    "insufficient information",
+    "There is insufficient information to answer the question.",
+    "no such info",
+    "No such information.",
+    "cannot answer",
+    "I cannot answer that.",
+    "The question cannot be answered from the context.",
+    "It cannot be determined.",
+    "I am not sure.",
+    "I'm not sure who that is",
+    "I have no idea",
+    "Sorry, I can't help with that.",
+    "Sorry, unable to say",
+    "Not enough context.",
+    "The context does not mention a date.",
+    "The provided text doesn't say who did it.",
+    "This is not mentioned in the passage.",
+    "The information is not available.",
+    "No information is given.",
+    "Unknown.",
+    "The answer is unknown",
+    "N/A",
+    "Not available",
+    "I don't know whether it was 2.9%.",
+    "I do not know, but it may be Paris.",
+]
+
+ANSWERS = [
+    "The plan was not available to minors",
+    "Paris",
+    "They don't know the truth, a novel",
+    "Unknown Mortal Orchestra",
+    "The company was unable to provide dividends",
+    "He cannot answer to the crowd",
+    "Aspirin cannot help",
+    "not guilty",
+    "No.",
+    "There is no doubt: Paris",
+    "2.9%",
+    "information theory",
+    "The door was not clear",
+]
+
+
+@pytest.mark.parametrize("prediction", REFUSALS)
+def test_refusal_is_recognised_whatever_it_quotes(prediction: str) -> None:
+    assert refused(prediction)
+    assert outcome(Query("q", "?", ("2.9%", "Paris")), prediction) == "refusal"
+
+
+@pytest.mark.parametrize("prediction", ANSWERS)
+def test_answer_is_no_refusal(prediction: str) -> None:
+    assert not refused(prediction)
+
+
+def test_any_of_the_answers_will_do() -> None:
+    query = Query("q", "?", ("Bombay", "Mumbai"))
+    assert judge(query, "It is Mumbai.") is True
+    assert judge(query, "It is Delhi.") is False
+
+
+def test_query_without_answers_is_not_judged_and_only_a_refusal_is_not_wrong() -> None:
+    query = Query("q", "?")
+    assert judge(query, "Paris") is None
+    assert outcome(query, "Paris") == "wrong"
+    assert outcome(query, "I don't know") == "refusal"
+
+
+def test_empty_answer_is_its_own_class() -> None:
+    assert outcome(Query("q", "?", ("Paris",)), "  \n") == "empty"
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_judge_takes_any_text_and_knows_only_true_and_false(truth: str, prediction: str) -> None:
+    assert judge(Query("q", "?", (truth,)), prediction) in (True, False)
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_every_truth_says_itself_unless_it_is_blank(truth: str) -> None:
+    assert states(truth, truth) or not truth.strip() or truth.casefold() != truth.casefold().strip()
+
+
+@given(st.integers(0, 10**12), st.integers(0, 10**12))
+def test_two_whole_numbers_are_equal_only_if_they_are(a: int, b: int) -> None:
+    assert states(f"It is {a:,}.", str(b)) == (a == b)
+    assert states(f"It is {a} in all.", f"{a:,}")
+
+
+@given(st.from_regex(r"[a-z]{2,8}( [a-z]{2,8}){0,2}", fullmatch=True))
+def test_denied_answer_is_not_said(truth: str) -> None:
+    assert not states(f"It is not {truth}", truth) or truth.split()[0] in {
+        "only", "just", "merely", "simply", "least", "until", "but", "however", "instead", "the", "an",
+        "yes", "no", "true", "false",
+    }  # fmt: skip
