@@ -29,7 +29,7 @@ _SENTENCE_END = re.compile(_ABBREVIATED + r"[.!?]\s*$")
 
 
 def typo(text: str, rng: Generator, *, edits: int = 1) -> str:
-    """The text with one typing error in each of `edits` words.
+    """The text with a typing error in one word, or in each of `edits` words.
 
     An error is a neighbouring key (QWERTY), two letters swapped, a letter left out or a letter
     typed twice; the first letter of a word stays. Content words are hit: no stop words, at least

@@ -1,0 +1,275 @@
+"""From stored records to estimates and verdicts; no model is needed, and none is loaded.
+
+Every gate is judged on its interval at its own Holm level, so that the chance of one wrong PASS or
+FAIL in a whole suite stays below 1 - level; the printed interval is the one it was judged by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from rag_robust import metrics, stats
+from rag_robust.metrics.degenerate import baseline_records
+from rag_robust.seeds import generator
+from rag_robust.store import Store
+from rag_robust.suite import Gate, Suite, Task, parse
+from rag_robust.types import CLEAN, Corpus, Estimate, Passage, Query, Record, Verdict
+
+__all__ = ["EXIT", "GateResult", "Number", "Result", "judge", "task_corpus", "task_world", "world_key"]
+
+EXIT: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 3, "NOT APPLICABLE": 3, "ERROR": 4}
+"""The exit code of a run by its verdict."""
+
+_WORST_LAST: tuple[Verdict, ...] = ("PASS", "NOT APPLICABLE", "INCONCLUSIVE", "FAIL", "ERROR")
+
+_ERRORS = frozenset({"crash", "timeout", "refused", "parse", "overflow"})
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """An estimate of one metric for one condition of a task ("" where a metric spans them all).
+
+    `policy` names a degenerate baseline, "" for the system itself.
+    """
+
+    task: str
+    condition: str
+    metric: str
+    estimate: Estimate
+    policy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GateResult:
+    """A gate, the number it was judged by, and the verdict with its reason in half a sentence."""
+
+    gate: Gate
+    condition: str
+    estimate: Estimate
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run concluded: the worst gate is the run's verdict; without gates it passes."""
+
+    suite: Suite
+    run: dict[str, Any]
+    records: tuple[Record, ...]
+    planned: int
+    gates: tuple[GateResult, ...]
+    numbers: tuple[Number, ...]
+    contradictions: tuple[str, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """ERROR before FAIL before INCONCLUSIVE before PASS."""
+        if self.contradictions or len(self.records) < self.planned:
+            return "ERROR"
+        return max((g.verdict for g in self.gates), key=_WORST_LAST.index, default="PASS")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """What one metric said about one condition: a value per query, and the cluster of each."""
+
+    task: Task
+    condition: str
+    metric: str
+    records: tuple[Record, ...]
+    values: np.ndarray[Any, np.dtype[np.float64]]
+    clusters: tuple[str, ...]
+    interval: stats.Interval | None
+    estimate: Estimate
+
+
+def judge(store: Store) -> Result:
+    """The result of a run folder: estimates of every metric, and a verdict for every gate."""
+    suite = parse(store.meta("suite"), where=str(store.folder))
+    records = store.records()
+    corpora = {task.name: task_corpus(store, task) for task in suite.task}
+    sampler = _Sampler(store, suite, records, corpora)
+    numbers = [n for task in suite.task for n in sampler.numbers(task)]
+    samples = [sampler.of_gate(gate) for gate in suite.gate]
+    p_values = [
+        1.0 if s.interval is None else stats.p_value(s.interval, low=g.min, high=g.max)
+        for g, s in zip(suite.gate, samples, strict=True)
+    ]
+    levels = stats.holm_levels(p_values, 1 - suite.level) if p_values else []
+    gates = [
+        _decide(suite, gate, sample, level)
+        for gate, sample, level in zip(suite.gate, samples, levels, strict=True)
+    ]
+    return Result(
+        suite,
+        store.meta("run") or {},
+        tuple(records),
+        store.n_planned(),
+        tuple(gates),
+        tuple(numbers),
+        tuple(_contradictions(suite, records)),
+    )
+
+
+def task_world(store: Store, task: Task) -> dict[str, Any]:
+    """What `run` kept of a task's world: queries, judgements, passages seen, questions dropped."""
+    kept: dict[str, Any] = store.artifact(world_key(task)) or {}
+    return kept
+
+
+def world_key(task: Task) -> str:
+    """Where a task's world is kept in the store."""
+    return f"world {task.questions or ''} {task.name}"
+
+
+def task_corpus(store: Store, task: Task) -> Corpus:
+    """What metrics need of a task's corpus: queries, judgements, and the passages seen in the run."""
+    world = task_world(store, task)
+    passages = {i: Passage(i, text, title) for i, (title, text) in world.get("passages", {}).items()}
+    queries = {i: Query(i, text, tuple(answers)) for i, (text, answers) in world.get("queries", {}).items()}
+    return Corpus(passages, queries, world.get("qrels", {}), world.get("digest", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sampler:
+    store: Store
+    suite: Suite
+    records: Sequence[Record]
+    corpora: dict[str, Corpus]
+
+    def numbers(self, task: Task) -> Iterator[Number]:
+        """Every metric of a task, shown or gated, under each of its conditions."""
+        own = [r for r in self.records if r.task == task.name]
+        wanted = dict.fromkeys((*task.metrics, *(g.metric for g in self.suite.gate if g.task == task.name)))
+        conditions = [""] if task.kind == "questions" else list(dict.fromkeys(r.condition for r in own))
+        for metric in wanted:
+            for condition in conditions:
+                if condition == CLEAN and (metric.endswith(" drop") or task.kind == "attack"):
+                    continue
+                sample = self.sample(task, metric, condition)
+                if sample.estimate.n:
+                    yield Number(task.name, condition, metric, sample.estimate)
+        if task.kind == "questions":
+            yield from self._policies(task, own, list(wanted))
+
+    def _policies(self, task: Task, own: list[Record], wanted: list[str]) -> Iterator[Number]:
+        """The degenerate policies, scored on the very contexts the system was shown."""
+        contexts = self.store.artifacts("context")
+        shown = {(r.query_id, r.condition): contexts.get(r.key, []) for r in own}
+        baselines = baseline_records(own, self.corpora[task.name], shown)
+        for policy, records in baselines.items():
+            for metric in wanted:
+                estimate = self._estimated(task, metric, "", records).estimate
+                yield Number(task.name, "", metric, estimate, policy)
+
+    def of_gate(self, gate: Gate) -> _Sample:
+        task = self.suite.select(gate.task)
+        return self.sample(task, gate.metric, gate.condition or self.judged(task))
+
+    def judged(self, task: Task) -> str:
+        """The condition a gate is about where it names none: the method's own."""
+        return "" if task.kind == "questions" else task.method
+
+    def sample(self, task: Task, metric: str, condition: str) -> _Sample:
+        own = [r for r in self.records if r.task == task.name]
+        asked = {r.query_id for r in own if r.condition == condition}
+        if condition:
+            own = [
+                r for r in own if r.condition == condition or (r.condition == CLEAN and r.query_id in asked)
+            ]
+        return self._estimated(task, metric, condition, own)
+
+    def _estimated(self, task: Task, metric: str, condition: str, records: Sequence[Record]) -> _Sample:
+        corpus = self.corpora[task.name]
+        values = metrics.load(metric)(records, corpus)
+        ids = list(dict.fromkeys(r.query_id for r in records))
+        clusters = tuple(_cluster(task, corpus, i) for i in ids)
+        rng = generator(self.suite.seed, "estimate", task.name, condition, metric)
+        bounds = metrics.bounds(metric)
+        limits = bounds if np.isfinite(bounds).all() else None
+        estimate = stats.estimate(values, clusters, level=self.suite.level, rng=rng, bounds=limits)
+        rng = generator(self.suite.seed, "estimate", task.name, condition, metric)
+        interval = stats.interval(values, clusters, rng=rng, bounds=limits) if estimate.n else None
+        return _Sample(task, condition, metric, tuple(records), values, clusters, interval, estimate)
+
+
+def _cluster(task: Task, corpus: Corpus, query_id: str) -> str:
+    """What makes values dependent: the query, or the document a question was written from.
+
+    Passages of one document share its title.
+    """
+    if task.kind != "questions":
+        return query_id
+    evidence = min(corpus.qrels.get(query_id, {}), default=query_id)
+    passage = corpus.passages.get(evidence)
+    return (passage.title if passage else "") or evidence
+
+
+def _decide(suite: Suite, gate: Gate, sample: _Sample, level: float) -> GateResult:
+    """The verdict on one gate at its Holm level."""
+    verdict, reason, estimate = _invalid(suite, sample)
+    if sample.interval is None or verdict is not None:
+        return GateResult(gate, sample.condition, estimate, verdict or "ERROR", reason)
+    low, high = sample.interval(level)
+    estimate = replace(estimate, low=low, high=high, level=level)
+    side = stats.side((low, high), low=gate.min, high=gate.max)
+    verdicts: dict[str, Verdict] = {"inside": "PASS", "outside": "FAIL", "across": "INCONCLUSIVE"}
+    reasons = {
+        "inside": "the whole interval is within the limits",
+        "outside": "the whole interval is beyond the limit",
+        "across": _more(gate, estimate),
+    }
+    return GateResult(gate, sample.condition, estimate, verdicts[side], reasons[side])
+
+
+def _invalid(suite: Suite, sample: _Sample) -> tuple[Verdict | None, str, Estimate]:
+    judged = [r for r in sample.records if sample.condition in {"", r.condition}]
+    kinds = [r.failure.kind for r in judged if r.failure]
+    if judged and kinds.count("not_applicable") == len(judged):
+        reason = next(r.failure.message for r in judged if r.failure)
+        return "NOT APPLICABLE", reason, sample.estimate
+    failed = sum(kind in _ERRORS for kind in kinds)
+    if failed > suite.max_error_share * len(judged):
+        first = next(r.failure.message for r in judged if r.failure and r.failure.kind in _ERRORS)
+        return "ERROR", f"{failed} of {len(judged)} records failed, the first: {first}", sample.estimate
+    if not sample.estimate.n:
+        return "ERROR", "nothing was scored", sample.estimate
+    return None, "", sample.estimate
+
+
+def _more(gate: Gate, estimate: Estimate) -> str:
+    """Why a gate is undecided, and how many queries would decide it at the observed rate."""
+    limit = gate.max if gate.max is not None else gate.min
+    if limit is None or "Clopper" not in estimate.method:
+        return "the interval lies across the limit; more queries would narrow it"
+    successes = round(estimate.value * estimate.n)
+    n = stats.needed(successes, estimate.n, limit, level=estimate.level)
+    return (
+        "the observed rate is at the limit itself"
+        if n is None
+        else f"the interval lies across the limit; about {n} queries at this rate would decide"
+    )
+
+
+def _contradictions(suite: Suite, records: Sequence[Record]) -> Iterator[str]:
+    """Lists that are certified and yet broken by an attack inside the certified set: never to be."""
+    proved = {
+        (suite.select(r.task).k, suite.select(r.task).synonyms, suite.select(r.task).per_word, r.query_id): r
+        for r in records
+        if r.certificate is not None and r.certificate.verdict == "certified"
+    }
+    for record in records:
+        task = suite.select(record.task)
+        certified = proved.get((task.k, task.synonyms, task.per_word, record.query_id))
+        if task.attack != "one_swap" or certified is None or record.condition == CLEAN:
+            continue
+        incumbents = {h.passage_id for h in certified.hits[: task.k]}
+        if any(
+            h.passage_id in record.inserted for h in record.hits[: task.k] if h.passage_id not in incumbents
+        ):
+            yield f'query {record.query_id}: certified by "{certified.task}", yet broken by "{record.task}"'

@@ -1,0 +1,104 @@
+"""Changes as the page tells them: the texts put in or edited, and what they cost the attacker."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+from rag_robust.report.words import cut, figure
+from rag_robust.store import change_from_json
+from rag_robust.types import Change, Corpus, Passage
+
+__all__ = ["Piece", "Told", "Written", "differing", "edits", "told"]
+
+Piece = tuple[str, bool]
+"""A part of a text, and whether it is what was changed."""
+
+_TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
+_LONGEST = 4000
+_QUERIES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A passage an attacker wrote; `facts` are (words, figure)."""
+
+    title: str
+    pieces: tuple[Piece, ...]
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A change: passages written, queries the attacker knew, effort, or why there is no change."""
+
+    name: str
+    written: tuple[Written, ...]
+    known: tuple[str, ...]
+    n_known: int
+    effort: tuple[str, ...]
+    failure: str
+
+
+def told(name: str, body: Mapping[str, Any], corpus: Corpus) -> Told:
+    """A stored change in words."""
+    change = change_from_json(body["change"]) if "change" in body else Change()
+    facts = body.get("facts") or {}
+    failure = body.get("failure") or {}
+    known = body.get("known") or []
+    return Told(
+        name,
+        (*_inserted(change, facts, len(known)), *edits(change, corpus)),
+        tuple(cut(text, 200) for text in known[:_QUERIES]),
+        len(known),
+        tuple(_effort(body)),
+        str(failure.get("message", "")),
+    )
+
+
+def edits(change: Change, corpus: Corpus) -> Iterator[Written]:
+    """Edited passages, with what is new in them marked."""
+    for passage_id, passage in change.edited.items():
+        before = corpus.passages.get(passage_id, Passage(passage_id, ""))
+        yield Written(passage.title or passage_id, differing(before.text, passage.text[:_LONGEST]))
+
+
+def differing(before: str, after: str) -> tuple[Piece, ...]:
+    """The later text in pieces, those that the earlier one does not have marked.
+
+    >>> differing("the cat sat", "the dog sat")
+    (('the ', False), ('dog', True), (' sat', False))
+    """
+    a, b = _TOKEN.findall(before), _TOKEN.findall(after)
+    steps = SequenceMatcher(None, a, b, autojunk=False).get_opcodes()
+    return tuple(("".join(b[start:end]), tag != "equal") for tag, _, _, start, end in steps if end > start)
+
+
+def _inserted(change: Change, facts: Mapping[str, Any], n_known: int) -> Iterator[Written]:
+    cosines = facts.get("cosine") or []
+    for place, passage in enumerate(change.inserted):
+        said = []
+        if place < len(cosines) and "ceiling" in facts:
+            said += _reached(float(cosines[place]), float(facts["ceiling"]), n_known)
+        yield Written(passage.title or passage.id, ((passage.text[:_LONGEST], False),), tuple(said))
+
+
+def _reached(cosine: float, ceiling: float, n_known: int) -> list[tuple[str, str]]:
+    """How near the passage came, and how near any could: the mean similarity is at most the ceiling."""
+    if n_known == 1:
+        return [("cosine to the known query", figure(cosine))]
+    return [
+        ("mean cosine to the known queries", figure(cosine * ceiling)),
+        ("the most any passage could have", figure(ceiling)),
+        ("cosine to their centre", figure(cosine)),
+    ]
+
+
+def _effort(body: Mapping[str, Any]) -> Iterator[str]:
+    if "calls" in body:
+        yield f"{body['calls']:,} texts sent to the system"
+    if "seconds" in body:
+        yield f"made in {figure(float(body['seconds']))} s"

@@ -1,0 +1,113 @@
+"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.0."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from rag_robust import __version__
+from rag_robust.gates import EXIT, GateResult, Number, Result
+from rag_robust.report.files import write_text
+from rag_robust.types import Estimate
+
+__all__ = ["SCHEMA_VERSION", "to_json", "write_json"]
+
+SCHEMA_VERSION = "1.0"
+"""Major: a reader may break. Minor: keys were added."""
+
+
+def to_json(result: Result) -> dict[str, object]:
+    """The result as plain JSON values, in the order of the suite.
+
+    Everything but "costs" is the same for every run of the same suite with the same models on the
+    same kind of machine. There is no NaN and no infinity: the end of an interval that is infinite
+    (a metric without bounds, too few queries) is null, and so is a value where nothing was scored.
+    `n_planned` above `n_records` means that the run was cut short.
+    """
+    run = {key: value for key, value in result.run.items() if key != "date"}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "rag-robust", "version": __version__},
+        "verdict": result.verdict,
+        "exit_code": EXIT[result.verdict],
+        "n_records": len(result.records),
+        "n_planned": result.planned,
+        "gates": [_gate(gate) for gate in result.gates],
+        "estimates": [_number(number) for number in result.numbers],
+        "failures": list(_failures(result)),
+        "contradictions": list(result.contradictions),
+        "suite": result.suite.model_dump(mode="json", by_alias=True),
+        "run": run,
+        "costs": {"date": result.run.get("date"), "conditions": list(_costs(result))},
+    }
+
+
+def write_json(result: Result, path: Path) -> None:
+    """Write `to_json` to a file that is whole or not there.
+
+    Raises:
+        UsageError: the path cannot be written, or the disk is full.
+    """
+    write_text(path, json.dumps(to_json(result), indent=2, ensure_ascii=True, allow_nan=False) + "\n")
+
+
+def _gate(result: GateResult) -> dict[str, object]:
+    gate = result.gate
+    return {
+        "task": gate.task,
+        "condition": result.condition,
+        "metric": gate.metric,
+        "min": gate.min,
+        "max": gate.max,
+        **_estimate(result.estimate),
+        "verdict": result.verdict,
+        "reason": result.reason,
+    }
+
+
+def _number(number: Number) -> dict[str, object]:
+    return {
+        "task": number.task,
+        "condition": number.condition,
+        "policy": number.policy,
+        "metric": number.metric,
+        **_estimate(number.estimate),
+    }
+
+
+def _estimate(estimate: Estimate) -> dict[str, object]:
+    return {
+        "value": _finite(estimate.value) if estimate.n else None,
+        "low": _finite(estimate.low),
+        "high": _finite(estimate.high),
+        "level": estimate.level,
+        "n": estimate.n,
+        "unscored": estimate.unscored,
+        "method": estimate.method,
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _failures(result: Result) -> Iterator[dict[str, object]]:
+    counts = Counter((r.task, r.condition, r.failure.kind) for r in result.records if r.failure)
+    for (task, condition, kind), n in counts.items():
+        yield {"task": task, "condition": condition, "kind": kind, "n": n}
+
+
+def _costs(result: Result) -> Iterator[dict[str, object]]:
+    """What the records of each condition took together; making an attack's change is not included."""
+    for task, condition in dict.fromkeys((r.task, r.condition) for r in result.records):
+        costs = [r.cost for r in result.records if (r.task, r.condition) == (task, condition)]
+        yield {
+            "task": task,
+            "condition": condition,
+            "seconds": math.fsum(c.seconds for c in costs),
+            "calls": sum(c.calls for c in costs),
+            "tokens": sum(c.tokens for c in costs),
+        }

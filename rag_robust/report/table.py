@@ -1,0 +1,148 @@
+"""The result for a terminal: what was decided, why, and beside which other numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from rag_robust.gates import EXIT, GateResult, Result
+from rag_robust.report.words import cut, figure, interval, limits, scored, visible, whose
+from rag_robust.suite import Task
+from rag_robust.types import Estimate, Verdict
+
+__all__ = ["summary", "verdict_table"]
+
+_STYLES: dict[Verdict, str] = {
+    "PASS": "green",
+    "FAIL": "bold red",
+    "INCONCLUSIVE": "yellow",
+    "ERROR": "magenta",
+    "NOT APPLICABLE": "dim",
+}
+_REASON_LENGTH = 300
+_METRICS_ON_ONE_LINE = 2
+
+
+def verdict_table(result: Result) -> Table:
+    """One row per gate; a task's name is written once, above the rows that share it."""
+    table = _gates_columns()
+    before = ""
+    for gate in result.gates:
+        task, estimate = gate.gate.task, gate.estimate
+        apart = [limit for limit in (gate.gate.min, gate.gate.max) if limit is not None]
+        table.add_row(
+            _text(task if task != before else ""),
+            _text(gate.gate.metric),
+            _text(whose(gate, result.suite.select(task))),
+            figure(estimate.value, apart) if estimate.n else "",
+            Text(interval(estimate, apart) if estimate.n else ""),
+            limits(gate.gate),
+            scored(estimate),
+            Text(gate.verdict.replace(" ", "\n"), _STYLES[gate.verdict]),
+        )
+        before = task
+    return table
+
+
+def summary(result: Result) -> Group:
+    """All that a terminal should say at the end of a run; reads the same without colour."""
+    parts: list[RenderableType] = []
+    if result.gates:
+        parts += [verdict_table(result), Text(), *_reasons(result)]
+    if result.numbers:
+        told = f"All numbers: value [interval at {result.suite.level:g}] queries scored (unscored)"
+        parts += [Text(), Text(told, "dim")]
+    for task in result.suite.task:
+        parts += _numbers(result, task)
+    return Group(*parts, Text(), *_problems(result), _conclusion(result))
+
+
+def _gates_columns() -> Table:
+    """Texts fold, the widest first; an interval breaks in two only where columns are scarce."""
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True, header_style="bold"
+    )
+    table.add_column("task", overflow="fold", min_width=7)
+    table.add_column("metric", overflow="fold", min_width=9, max_width=18)
+    table.add_column("condition", overflow="fold", min_width=8, max_width=18)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("interval", justify="right", min_width=7)
+    table.add_column("limit", justify="right", no_wrap=True)
+    table.add_column("n (un-\nscored)", justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    return table
+
+
+def _numbers(result: Result, task: Task) -> Iterator[RenderableType]:
+    """Every metric of a task, the attack beside its baselines and the system beside policies."""
+    numbers = [n for n in result.numbers if n.task == task.name]
+    if not numbers:
+        return
+    metrics = list(dict.fromkeys(n.metric for n in numbers))
+    narrow = len(metrics) > _METRICS_ON_ONE_LINE
+    cells = {(whose(n, task), n.metric): _cell(n.estimate, narrow=narrow) for n in numbers}
+    own = {whose(n, task) for n in numbers if not n.policy and n.condition in {"", task.method}}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    table.add_column("", overflow="fold", min_width=16, style="dim")
+    for metric in metrics:
+        table.add_column(_text(metric), justify="right", overflow="fold")
+    for name in dict.fromkeys(whose(n, task) for n in numbers):
+        row = [cells.get((name, metric), Text()) for metric in metrics]
+        table.add_row(Text(visible(name), "not dim" if name in own else ""), *row)
+    yield from (Text(), Text(visible(task.name), "bold"), table)
+
+
+def _cell(estimate: Estimate, *, narrow: bool) -> Text:
+    """A number with its interval and counts, on one line or two."""
+    if not estimate.n:
+        return Text(f"none scored {scored(estimate)}")
+    if narrow:
+        return Text(f"{figure(estimate.value)}  {scored(estimate)}\n{interval(estimate)}")
+    return Text(f"{figure(estimate.value)} {interval(estimate)} {scored(estimate)}")
+
+
+def _reasons(result: Result) -> Iterator[Text]:
+    for gate in result.gates:
+        if gate.verdict != "PASS":
+            where = f"{gate.gate.task}, {gate.gate.metric}: "
+            yield Text.assemble(
+                (gate.verdict, _STYLES[gate.verdict]),
+                "  ",
+                (visible(where), "dim"),
+                cut(visible(gate.reason), _REASON_LENGTH),
+            )
+
+
+def _problems(result: Result) -> Iterator[Text]:
+    for line in result.contradictions:
+        yield Text(f"CONTRADICTION  {cut(visible(line), _REASON_LENGTH)}", _STYLES["ERROR"])
+    if (missing := result.planned - len(result.records)) > 0:
+        yield Text(
+            f"{missing} of {result.planned} records are missing; run again to go on where it stopped",
+            _STYLES["ERROR"],
+        )
+    failed = sum(r.failure is not None for r in result.records)
+    if failed:
+        yield Text(f"{failed} of {len(result.records)} records are failures; none of them counts as a score")
+
+
+def _conclusion(result: Result) -> Text:
+    counts = [f"{n} {verdict}" for verdict in _STYLES if (n := _count(result.gates, verdict))]
+    gates = f"{len(result.gates)} gates: {', '.join(counts)}" if counts else "no gates"
+    return Text.assemble(
+        (result.verdict, _STYLES[result.verdict]),
+        f"  {visible(result.suite.name)}  ({gates}; exit code {EXIT[result.verdict]})",
+    )
+
+
+def _count(gates: tuple[GateResult, ...], verdict: Verdict) -> int:
+    return sum(gate.verdict == verdict for gate in gates)
+
+
+def _text(text: str) -> Text:
+    """Text that is only text: no markup, no control characters."""
+    return Text(visible(text))

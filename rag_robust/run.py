@@ -1,0 +1,219 @@
+"""A run: plan, do what is not yet in the store, judge. Killed and started again, it goes on."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from rag_robust import execute
+from rag_robust.assemble import Session
+from rag_robust.errors import UsageError
+from rag_robust.gates import Result, judge, world_key
+from rag_robust.plan import ChangeUnit, Plan, RecordUnit, build
+from rag_robust.propose import Done, make_change
+from rag_robust.store import Store, change_from_json
+from rag_robust.suite import Suite, Task, parse
+from rag_robust.trial import make_records
+from rag_robust.types import Change, Executor, Failure, Record, System
+
+__all__ = ["Progress", "run"]
+
+Progress = Callable[[float, float, str], None]
+"""Told (work done, work planned, what comes next); work is in seconds as planned."""
+
+Unit = ChangeUnit | RecordUnit
+
+
+def _silent(done: float, planned: float, label: str) -> None:
+    pass
+
+
+def run(
+    suite: Suite,
+    folder: Path,
+    *,
+    cache: Path,
+    device: str = "cpu",
+    workers: int = 1,
+    progress: Progress = _silent,
+    system: System | None = None,
+) -> Result:
+    """Run a suite into a folder and judge it; what the folder already holds is not done again.
+
+    `cache` keeps embeddings, indexes and answers across runs. Neither it, nor `workers`, nor an
+    interruption changes a result. `system` is an object of the caller's to test instead of the one
+    the suite describes; it stays in this process.
+
+    Raises:
+        UsageError: the suite, a corpus, a model or the folder cannot be used; nothing was run.
+    """
+    progress(0, 1, "loading models and corpus")
+    if system is not None and workers > 1:
+        raise UsageError("a system given as an object cannot be sent to other processes; use workers=1")
+    session = Session(suite, device=device, cache_folder=cache, system=system)
+    plan = build(session)
+    with closing(Store(folder, create=True)) as store:
+        store.claim(suite.name)
+        store.set_meta("suite", suite.model_dump(mode="json", by_alias=True))
+        store.set_meta("run", _environment(session))
+        store.plan(plan.keys)
+        _work(session, store, plan, workers, progress)
+        _keep_worlds(session, store)
+        return judge(store)
+
+
+def _work(session: Session, store: Store, plan: Plan, workers: int, progress: Progress) -> None:
+    done = store.done()
+    units = [left for unit in plan.units if (left := _missing(unit, done)) is not None]
+    needed = {key for unit in units for key in unit.change_keys}
+    changes = [c for c in plan.changes if c.key in needed and store.artifact(c.key) is None]
+    total = sum(c.weight for c in changes) + sum(u.weight for u in units)
+    meter = _Meter(progress, total)
+    executor: Executor = execute.processes(workers) if workers > 1 else execute.serial
+    work: list[Iterable[Unit]] = [changes, (_with_changes(store, unit) for unit in units)]
+    for phase in work:
+        for unit, result in executor(_worker(session, workers, meter), phase):
+            store.add(result.records, result.artifacts)
+            meter.finished(unit)
+
+
+def _worker(session: Session, workers: int, meter: _Meter) -> Callable[[Unit], tuple[Unit, Done]]:
+    if workers == 1:
+        return partial(_do, session, meter.tick)
+    suite = session.suite.model_dump_json(by_alias=True)
+    return partial(_do_elsewhere, suite, session.device, str(session.folder), workers)
+
+
+def _do(session: Session, tick: Callable[[Unit, int, int], None] | None, unit: Unit) -> tuple[Unit, Done]:
+    if isinstance(unit, RecordUnit):
+        return unit, make_records(session, unit)
+    return unit, make_change(session, unit, partial(tick, unit) if tick else None)
+
+
+def _do_elsewhere(suite: str, device: str, folder: str, workers: int, unit: Unit) -> tuple[Unit, Done]:
+    return _do(_session(suite, device, folder, workers), None, unit)
+
+
+@lru_cache(maxsize=1)
+def _session(suite: str, device: str, folder: str, workers: int) -> Session:
+    """A worker process's own session, made once."""
+    import json
+    import os
+
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    return Session(parse(json.loads(suite)), device=device, cache_folder=Path(folder))
+
+
+@dataclass
+class _Meter:
+    progress: Progress
+    total: float
+    done: float = 0.0
+
+    def finished(self, unit: Unit) -> None:
+        self.done += unit.weight
+        self.progress(self.done, self.total, _label(unit))
+
+    def tick(self, unit: Unit, step: int, steps: int) -> None:
+        """An attack is `step` of `steps` through its unit."""
+        self.progress(self.done + unit.weight * step / steps, self.total, _label(unit))
+
+
+def _label(unit: Unit) -> str:
+    what = unit.condition if isinstance(unit, RecordUnit) else f"making {unit.attack}"
+    return f"{unit.task}: {what}"
+
+
+def _missing(unit: RecordUnit, done: set[str]) -> RecordUnit | None:
+    """The unit without the queries whose records are there; None if nothing is left."""
+    rows = [i for i, key in enumerate(unit.keys) if key not in done]
+    if not rows:
+        return None
+    return replace(
+        unit,
+        queries=tuple(unit.queries[i] for i in rows),
+        keys=tuple(unit.keys[i] for i in rows),
+        change_keys=tuple(unit.change_keys[i] for i in rows),
+    )
+
+
+def _with_changes(store: Store, unit: RecordUnit) -> RecordUnit:
+    known = {key: _change(store.artifact(key)) if key else None for key in set(unit.change_keys)}
+    return replace(unit, changes=tuple(known[key] for key in unit.change_keys))
+
+
+def _change(body: Any) -> Change | Failure:  # Any: a JSON value
+    if "failure" in body:
+        return Failure(**body["failure"])
+    return change_from_json(body["change"])
+
+
+def _keep_worlds(session: Session, store: Store) -> None:
+    """Keep what reports need to be made again without corpus or model."""
+    records = store.records()
+    worlds = {world_key(task): ("world", _world(session, task, records)) for task in session.suite.task}
+    store.add((), worlds)
+
+
+def _world(session: Session, task: Task, records: Sequence[Record]) -> dict[str, object]:
+    own = [r for r in records if r.task == task.name]
+    corpus = session.corpus(task.questions or "")
+    queries, qrels = dict(corpus.queries), dict(corpus.qrels)
+    if task.kind == "questions":
+        questions = session.questions(task.name)
+        queries = {q.query.id: q.query for q in questions.questions}
+        qrels = {q.query.id: dict.fromkeys(q.gold, 1) for q in questions.questions}
+    elif task.concept:
+        concept = session.concept(task)
+        queries |= {q.id: q for q in (*concept.held_in, *concept.held_out)}
+    asked = {r.query_id for r in own}
+    kept = {i: {p: int(g) for p, g in grades.items()} for i, grades in qrels.items() if i in asked}
+    seen = {h.passage_id for r in own for h in r.hits} | {i for r in own for i in r.inserted}
+    seen |= {p for grades in kept.values() for p in grades}
+    return {
+        "digest": corpus.digest,
+        "queries": {i: [q.text, list(q.answers)] for i, q in queries.items() if i in asked},
+        "qrels": kept,
+        "passages": {i: [p.title, p.text] for i in sorted(seen) if (p := corpus.passages.get(i))},
+        "dropped": dict(session.questions(task.name).dropped) if task.kind == "questions" else {},
+    }
+
+
+def _environment(session: Session) -> dict[str, object]:
+    """What the report says about where its numbers come from."""
+    corpus = session.corpus("")
+    world = session.world("")
+    return {
+        "corpus": {
+            "digest": corpus.digest,
+            "passages": len(corpus.passages),
+            "queries": len(corpus.queries),
+        },
+        "system": {"fingerprint": world.fingerprint, "reader": world.reader},
+        "versions": {
+            "python": platform.python_version(),
+            **{
+                name: _version(name)
+                for name in ("rag-robust", "torch", "transformers", "sentence-transformers")
+            },
+        },
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": session.device,
+        "platform": platform.platform(),
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,310 @@
+"""Suites: TOML files that say what is tested, against what, and how much is too much."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rag_robust.corpus.data import data_folder
+from rag_robust.errors import SuiteError, nearest
+
+__all__ = [
+    "CorpusConfig",
+    "Gate",
+    "GeneratorConfig",
+    "RerankerConfig",
+    "RetrieverConfig",
+    "Suite",
+    "SystemConfig",
+    "Task",
+    "find",
+    "names",
+    "parse",
+    "read",
+    "smaller",
+]
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CorpusConfig(_Table):
+    """Which passages, queries and judgements, and how many of them."""
+
+    source: str
+    queries: str | None = None
+    passages: Positive | None = None
+    limit: Positive | None = None
+    max_words: Positive | None = None
+
+
+class RetrieverConfig(_Table):
+    """The first stage: "dense" needs an encoder and an index, "hybrid" fuses dense and BM25."""
+
+    kind: Literal["dense", "bm25", "hybrid"] = "dense"
+    encoder: str = "all-MiniLM-L6-v2"
+    index: str = "Flat"
+    search: str = ""
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    fusion: Literal["rrf", "weighted"] = "rrf"
+    weights: tuple[float, float] = (0.5, 0.5)
+
+
+class RerankerConfig(_Table):
+    """A second stage that re-orders the first `depth` hits by any score."""
+
+    kind: Literal["bi-encoder", "cross-encoder", "query-likelihood"]
+    model: str
+    depth: Positive = 50
+
+
+class GeneratorConfig(_Table):
+    """What writes answers: a causal LM, an OpenAI-compatible endpoint, or canned text for tests."""
+
+    kind: Literal["huggingface", "openai", "canned"] = "huggingface"
+    model: str = "SmolLM2-135M-Instruct"
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    base_url: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+    max_new_tokens: Positive = 24
+    default: str = ""
+
+
+class SystemConfig(_Table):
+    """The system under test: a pipeline of ours, a user's function, or an HTTP endpoint."""
+
+    kind: Literal["pipeline", "function", "http"] = "pipeline"
+    retriever: RetrieverConfig = RetrieverConfig()
+    reranker: RerankerConfig | None = None
+    generator: GeneratorConfig | None = None
+    context: Positive = 3
+    target: str | None = None
+    insert: str | None = None
+    url: str | None = None
+    insert_url: str | None = None
+    remove_url: str | None = None
+    surrogate: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> SystemConfig:
+        if self.kind == "function" and not self.target:
+            raise ValueError('kind "function" needs target = "package.module:name"')
+        if self.kind == "http" and not self.url:
+            raise ValueError('kind "http" needs url = "http://…"')
+        return self
+
+
+class Task(_Table):
+    """One question about the system; at most one of perturb, attack, certify, questions.
+
+    With none of them the task measures the clean system. `with` holds the method's own parameters.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    perturb: str | None = None
+    attack: str | None = None
+    certify: str | None = None
+    questions: str | None = None
+    threat: Literal["knows-all", "knows-what"] = "knows-what"
+    concept: str | None = None
+    information: str | None = None
+    passages: Positive = 1
+    k: Positive = 10
+    depth: Positive = 20
+    generate: bool = False
+    limit: Positive | None = None
+    synonyms: str = "neighbours"
+    per_word: Positive | None = None
+    forms: tuple[str, ...] = ("typo",)
+    documents: tuple[Literal["gold", "removed", "different", "retrieved"], ...] = (
+        "gold",
+        "removed",
+        "different",
+        "retrieved",
+    )
+    metrics: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = Field(default_factory=dict, alias="with")
+
+    @model_validator(mode="after")
+    def _one_method(self) -> Task:
+        given = [n for n in ("perturb", "attack", "certify", "questions") if getattr(self, n)]
+        if len(given) > 1:
+            raise ValueError(f"a task does one thing, this one has {' and '.join(given)}")
+        return self
+
+    @property
+    def kind(self) -> Literal["clean", "perturb", "attack", "certify", "questions"]:
+        """What the task does."""
+        kinds: tuple[Literal["perturb", "attack", "certify", "questions"], ...] = (
+            "perturb",
+            "attack",
+            "certify",
+            "questions",
+        )
+        return next((kind for kind in kinds if getattr(self, kind)), "clean")
+
+    @property
+    def method(self) -> str:
+        """The name of the perturbation, attack, certificate or question source; "clean" for none."""
+        return getattr(self, self.kind) if self.kind != "clean" else "clean"
+
+
+class Gate(_Table):
+    """A threshold on a metric: the whole interval inside [min, max] passes, wholly outside fails."""
+
+    task: str
+    metric: str
+    min: float | None = None
+    max: float | None = None
+    condition: str | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Gate:
+        if self.min is None and self.max is None:
+            raise ValueError(
+                "a gate needs min, max or both; to show a number without a gate, list it in "
+                "the task's metrics"
+            )
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}")
+        return self
+
+
+class Suite(_Table):
+    """A whole suite; `schema` is the version of this file format."""
+
+    version: Literal[1] = Field(alias="schema")
+    name: Annotated[str, Field(min_length=1)]
+    description: str = ""
+    seed: int = 0
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    max_error_share: Share = 0.05
+    corpus: CorpusConfig
+    system: SystemConfig = SystemConfig()
+    task: tuple[Task, ...] = Field(min_length=1)
+    gate: tuple[Gate, ...] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Suite:
+        tasks = [t.name for t in self.task]
+        if twice := sorted({t for t in tasks if tasks.count(t) > 1}):
+            raise ValueError(f"two tasks are called {twice[0]!r}; names tell results apart")
+        for gate in self.gate:
+            if gate.task not in tasks:
+                raise ValueError(
+                    f'gate on "{gate.metric}": no task "{gate.task}"; {nearest(gate.task, tasks)}'
+                )
+        return self
+
+    def select(self, name: str) -> Task:
+        """The task of that name."""
+        return next(t for t in self.task if t.name == name)
+
+
+def names() -> list[str]:
+    """The suites that come with the package."""
+    return sorted(p.stem for p in data_folder("suites").glob("*.toml"))
+
+
+def find(name: str) -> Path:
+    """The file of a suite: a path, or the name of one that comes with the package.
+
+    Raises:
+        SuiteError: neither.
+    """
+    path = Path(name)
+    if path.is_file():
+        return path
+    packaged = data_folder("suites") / f"{path.stem}.toml"
+    if packaged.is_file() and path.name in {path.stem, packaged.name}:
+        return packaged
+    raise SuiteError(f"no suite file {name}; a path to a .toml, or {nearest(path.stem, names())}")
+
+
+def read(name: str, *, changes: Sequence[str] = ()) -> Suite:
+    """The suite of a file, with `--set` changes such as "corpus.limit=10" applied.
+
+    Raises:
+        SuiteError: with file, path of the key and the nearest known key.
+    """
+    path = find(name)
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SuiteError(f"{path}: not TOML: {error}") from error
+    for change in changes:
+        _set(tree, change)
+    return parse(tree, where=str(path))
+
+
+def smaller(suite: Suite, limit: int) -> Suite:
+    """The suite with at most `limit` queries per task."""
+    tasks = tuple(t.model_copy(update={"limit": min(limit, t.limit or limit)}) for t in suite.task)
+    return suite.model_copy(update={"task": tasks})
+
+
+def parse(tree: Mapping[str, Any], *, where: str = "suite") -> Suite:
+    """The suite of a table.
+
+    Raises:
+        SuiteError: every problem, one a line, at most eight.
+    """
+    try:
+        return Suite.model_validate(tree)
+    except ValidationError as error:
+        lines = [_explain(dict(e)) for e in error.errors()[:8]]
+        raise SuiteError("\n".join(f"{where}: {line}" for line in lines)) from error
+
+
+def _explain(error: Mapping[str, Any]) -> str:
+    path = ".".join(str(p) for p in error["loc"]) or "suite"
+    if error["type"] == "extra_forbidden":
+        key = str(error["loc"][-1])
+        return f'unknown key "{path}"; {nearest(key, _known(error["loc"][:-1]))}'
+    message = str(error["msg"]).removeprefix("Value error, ")
+    got = "" if error["type"] in {"missing", "value_error"} else f", got {str(error['input'])[:60]!r}"
+    return f"{path}: {message}{got}"
+
+
+def _known(path: Sequence[str | int]) -> list[str]:
+    """The keys a table at that path may have."""
+    model: type[BaseModel] = Suite
+    tables: dict[str, type[BaseModel]] = {
+        "corpus": CorpusConfig,
+        "system": SystemConfig,
+        "retriever": RetrieverConfig,
+        "reranker": RerankerConfig,
+        "generator": GeneratorConfig,
+        "task": Task,
+        "gate": Gate,
+    }
+    for step in path:
+        model = tables.get(str(step), model)
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _set(tree: dict[str, Any], change: str) -> None:
+    """Apply "a.b=value" (value in TOML, or a bare word) to a table; list items by their number."""
+    key, separator, value = change.partition("=")
+    if not separator:
+        raise SuiteError(f"--set {change}: expected KEY=VALUE, e.g. corpus.limit=10")
+    try:
+        parsed = tomllib.loads(f"x = {value}")["x"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    *path, last = key.strip().split(".")
+    node: Any = tree
+    try:
+        for step in path:
+            node = node[int(step)] if isinstance(node, list) else node.setdefault(step, {})
+        node[int(last) if isinstance(node, list) else last] = parsed
+    except (IndexError, ValueError, TypeError, AttributeError) as error:
+        raise SuiteError(f"--set {change}: there is no place {key!r} in the suite") from error

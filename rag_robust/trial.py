@@ -1,0 +1,230 @@
+"""One unit of work: queries are asked under one condition, and every one yields a record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import cast
+
+from rag_robust import certify, perturb, systems
+from rag_robust.assemble import Session, World
+from rag_robust.errors import TargetError
+from rag_robust.perturb import document
+from rag_robust.plan import RecordUnit
+from rag_robust.propose import Done, sized
+from rag_robust.seeds import digest, generator
+from rag_robust.store import change_to_json
+from rag_robust.suite import Task
+from rag_robust.systems.pipeline import Pipeline
+from rag_robust.types import (
+    Answer,
+    Change,
+    Changeable,
+    Cost,
+    Failure,
+    FailureKind,
+    Passage,
+    Query,
+    Reader,
+    Record,
+    System,
+)
+
+__all__ = ["make_records"]
+
+
+def make_records(session: Session, unit: RecordUnit) -> Done:
+    """Ask the unit's queries under its condition; every one of them yields a record."""
+    task = session.suite.select(unit.task)
+    if task.kind == "certify":
+        return _certify(session, task, unit)
+    if task.kind == "questions":
+        return _questioned(session, task, unit)
+    changes: Sequence[Change | Failure | None] = unit.changes or [None] * len(unit.queries)
+    if unit.condition == task.perturb:
+        changes = [Change(reworded={q.id: _reworded(session, task, q)}) for q in unit.queries]
+    return _ask_all(session.world(""), task, unit, changes)
+
+
+def _ask_all(world: World, task: Task, unit: RecordUnit, changes: Sequence[Change | Failure | None]) -> Done:
+    """Queries that live in the same changed corpus are asked together."""
+    records: dict[str, Record] = {}
+    artifacts: dict[str, tuple[str, object]] = {}
+    rows = list(zip(unit.queries, unit.keys, unit.change_keys, changes, strict=True))
+    for _, group in groupby(rows, key=lambda row: row[2]):
+        shared = list(group)
+        change = shared[0][3]
+        started = time.perf_counter()
+        if isinstance(change, Failure):
+            answers: list[Answer | Failure] = [change] * len(shared)
+        else:
+            reworded = [c.reworded if isinstance(c, Change) else {} for _, _, _, c in shared]
+            asked = [
+                replace(q, text=r.get(q.id, q.text)) for (q, *_), r in zip(shared, reworded, strict=True)
+            ]
+            answers = _in_changed_world(sized(world.system, task), change, asked)
+        cost = Cost((time.perf_counter() - started) / len(shared), 1)
+        for (query, key, change_key, own), answer in zip(shared, answers, strict=True):
+            if isinstance(own, Change) and own.reworded:
+                change_key = digest("reworded", key)
+                artifacts[change_key] = ("change", {"change": change_to_json(own)})
+            base = Record(key, task.name, unit.condition, query.id, 0, cost=cost, change=change_key)
+            records[key] = _filled(base, answer, own)
+    return Done(tuple(records.values()), artifacts)
+
+
+def _in_changed_world(
+    system: System, change: Change | None, queries: Sequence[Query]
+) -> list[Answer | Failure]:
+    if change is None or not change.touches_corpus:
+        return _ask(system, queries)
+    reason = systems.applicable(system, change)
+    if reason is not None or not isinstance(system, Changeable):
+        return [Failure("not_applicable", reason or "the system cannot live in a changed corpus")] * len(
+            queries
+        )
+    try:
+        return _ask(system.changed(change), queries)
+    except TargetError as error:
+        return [_failure(error)] * len(queries)
+
+
+def _ask(system: System, queries: Sequence[Query]) -> list[Answer | Failure]:
+    """One answer or failure per query; a failing query costs no other its answer."""
+    many = getattr(system, "many", None)
+    try:
+        return list(many(queries)) if many else [system(query) for query in queries]
+    except TargetError as error:
+        if len(queries) == 1:
+            return [_failure(error)]
+        return [answer for query in queries for answer in _ask(system, [query])]
+
+
+def _failure(error: TargetError) -> Failure:
+    return Failure(cast(FailureKind, error.kind), str(error))
+
+
+def _filled(base: Record, answer: Answer | Failure, change: Change | Failure | None) -> Record:
+    touched: tuple[str, ...] = ()
+    if isinstance(change, Change):
+        touched = (*(p.id for p in change.inserted), *change.edited)
+    if isinstance(answer, Failure):
+        return replace(base, failure=answer, inserted=touched)
+    return replace(base, hits=answer.hits, answer=answer.text, inserted=touched)
+
+
+def _reworded(session: Session, task: Task, query: Query, form: str | None = None) -> str:
+    name = form or str(task.perturb)
+    parameters = task.parameters if form is None else {}
+    rng = generator(session.suite.seed, task.name, name, query.id)
+    return perturb.load(name, **parameters)(query.text, rng)
+
+
+def _certify(session: Session, task: Task, unit: RecordUnit) -> Done:
+    """Certificates of the final stage's ranking, one per query."""
+    world = session.world("")
+    if world.score is None:
+        failure = Failure(
+            "not_applicable", "certificates need a system whose score of one passage can be asked for"
+        )
+        return Done(tuple(_base(task, unit, i, failure=failure) for i in range(len(unit.queries))))
+    prove = certify.load(str(task.certify))
+    source = session.synonyms(task.synonyms)
+    records = []
+    for i, query in enumerate(unit.queries):
+        started = time.perf_counter()
+        hits = sized(world.system, task)(query).hits[: task.depth]
+        ranking = [world.corpus.passages[hit.passage_id] for hit in hits]
+        certificate = prove(
+            query,
+            ranking,
+            k=task.k,
+            score=world.score,
+            source=source,
+            max_per_word=task.per_word,
+            **task.parameters,
+        )
+        cost = Cost(time.perf_counter() - started, certificate.samples)
+        records.append(replace(_base(task, unit, i), hits=hits, certificate=certificate, cost=cost))
+    return Done(tuple(records))
+
+
+def _base(task: Task, unit: RecordUnit, i: int, *, failure: Failure | None = None) -> Record:
+    return Record(unit.keys[i], task.name, unit.condition, unit.queries[i].id, 0, failure=failure)
+
+
+def _questioned(session: Session, task: Task, unit: RecordUnit) -> Done:
+    """Questions under one query form and one document condition, and what the generator was shown."""
+    world = session.world(task.questions or "")
+    form, shown = unit.condition.split("/")
+    facts = {q.query.id: q for q in session.questions(task.name).questions}
+    asked = [
+        q if form == "original" else replace(q, text=_reworded(session, task, q, form)) for q in unit.queries
+    ]
+    started = time.perf_counter()
+    contexts: list[list[str] | Failure] = []
+    if shown == "retrieved":
+        answers = _ask(world.system, asked)
+        contexts += [_shown(world.system, answer) for answer in answers]
+    else:
+        golds = [world.corpus.passages[facts[q.id].fact.passage_id] for q in unit.queries]
+        contexts += [_context(session, task, g, q, shown) for g, q in zip(golds, unit.queries, strict=True)]
+        answers = _read_each(world.system, asked, contexts)
+    cost = Cost((time.perf_counter() - started) / len(asked), 1)
+    records = [
+        _filled(replace(_base(task, unit, i), cost=cost, notes={"asked": asked[i].text}), answer, None)
+        for i, answer in enumerate(answers)
+    ]
+    artifacts: dict[str, tuple[str, object]] = {
+        key: ("context", texts)
+        for key, texts in zip(unit.keys, contexts, strict=True)
+        if not isinstance(texts, Failure)
+    }
+    return Done(tuple(records), artifacts)
+
+
+def _read_each(
+    system: System, queries: Sequence[Query], contexts: Sequence[list[str] | Failure]
+) -> list[Answer | Failure]:
+    """One answer or failure per query; queries without a context are not asked."""
+    if not isinstance(system, Reader):
+        message = "the system cannot be given its passages, so document conditions do not apply"
+        return [Failure("not_applicable", message)] * len(queries)
+    given = [(q, c) for q, c in zip(queries, contexts, strict=True) if not isinstance(c, Failure)]
+    answered = iter(_read(system, [q for q, _ in given], [c for _, c in given]))
+    return [c if isinstance(c, Failure) else next(answered) for c in contexts]
+
+
+def _read(
+    system: Reader, queries: Sequence[Query], contexts: Sequence[Sequence[str]]
+) -> list[Answer | Failure]:
+    try:
+        return list(system.read(queries, contexts))
+    except TargetError as error:
+        if len(queries) == 1:
+            return [_failure(error)]
+        pairs = zip(queries, contexts, strict=True)
+        return [answer for query, texts in pairs for answer in _read(system, [query], [texts])]
+
+
+def _shown(system: object, answer: Answer | Failure) -> list[str]:
+    if isinstance(answer, Failure) or not isinstance(system, Pipeline):
+        return []
+    return system.texts(answer.hits)
+
+
+def _context(session: Session, task: Task, gold: Passage, query: Query, shown: str) -> list[str] | Failure:
+    """The texts of a document condition; an empty list is the closed book."""
+    if shown == "none":
+        return []
+    text: str | None = gold.text
+    if shown == "removed":
+        text = document.evidence_removed(gold.text, query.answers)
+    elif shown == "different":
+        rng = generator(session.suite.seed, task.name, shown, query.id)
+        text = document.lexically_different(gold.text, query.answers, rng)
+    if text is None:
+        return Failure("not_applicable", f"the gold passage cannot be made {shown}")
+    return [replace(gold, text=text).full]

@@ -1,0 +1,179 @@
+"""The rules of the house that a reader relies on, held by reading the source."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import rag_robust
+
+ROOT = Path(rag_robust.__file__).parent
+PACKAGE = ROOT.name
+
+LEVELS = {
+    0: "errors seeds stats text types",
+    1: "corpus encode generate index retrieve",
+    2: "attacks certify perturb questions systems",
+    3: "aggregate metrics",  # beside the others: sees level 0 only
+    4: "assemble execute gates plan propose run store suite trial",
+    5: "__main__ cli doctor pytest_plugin report terminal",
+}
+LEVEL = {"": -1} | {part: level for level, parts in LEVELS.items() for part in parts.split()}
+
+SIBLINGS = {"retrieve": {"encode", "generate", "index"}}
+"""Folders of one level do not import each other, but for these."""
+
+HEAVY = {
+    "bm25s": "retrieve",
+    "datasets": "corpus",
+    "faiss": "index",
+    "gguf": "encode generate",
+    "haystack": "systems",
+    "ir_datasets": "corpus",
+    "ir_measures": "metrics",
+    "jinja2": "report",
+    "langchain_core": "systems",
+    "llama_index": "systems",
+    "networkx": "aggregate questions",
+    "openai": "generate",
+    "pandas": "",
+    "pyarrow": "corpus",
+    "pydantic": "suite",
+    "ray": "execute",
+    "rich": "cli report terminal",
+    "scipy": "aggregate attacks stats",
+    "sentence_transformers": "encode retrieve",
+    "spacy": "perturb questions",
+    "torch": "attacks encode generate index retrieve run",
+    "transformers": "encode generate retrieve",
+    "typer": "cli",
+}
+"""Library to the parts that may wrap it; a new wrapper is a word here."""
+
+
+def name_of(path: Path) -> str:
+    parts = [PACKAGE, *path.relative_to(ROOT).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ROOT.rglob("*.py"))}
+NAMED = pytest.mark.parametrize("module", MODULES)
+
+
+def nodes(tree: ast.AST, *, inside_functions: bool) -> Iterator[ast.AST]:
+    """All nodes that run: not those under TYPE_CHECKING, and on request not those of functions."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not inside_functions:
+            continue
+        yield node
+        yield from nodes(node, inside_functions=inside_functions)
+
+
+def imports(module: str, *, inside_functions: bool = True) -> set[str]:
+    """Modules of ours, and top-level names of others, that a module imports."""
+    found: set[str] = set()
+    for node in nodes(MODULES[module], inside_functions=inside_functions):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{module}: relative import; write it out"
+            inner = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (inner & set(MODULES)) or {str(node.module)}
+    return {name if name in MODULES else name.split(".")[0] for name in found}
+
+
+def part(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+@NAMED
+def test_every_module_has_a_level(module: str):
+    assert part(module) in LEVEL, f"{module}: give it a level in tests/test_architecture.py"
+
+
+@NAMED
+def test_imports_go_down_and_metrics_see_only_the_first_level(module: str):
+    own = part(module)
+    for other in {part(name) for name in imports(module) if name in MODULES} - {"", own}:
+        down = LEVEL[other] < LEVEL[own] if LEVEL[own] != 3 else LEVEL[other] == 0
+        beside = LEVEL[other] == LEVEL[own] and (LEVEL[own] in (0, 4, 5) or other in SIBLINGS.get(own, ()))
+        assert down or beside, f"{module} imports {PACKAGE}.{other}, which is not below it"
+
+
+def test_no_import_cycles():
+    graph = {module: imports(module, inside_functions=False) & set(MODULES) - {module} for module in MODULES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"modules import each other: {' -> '.join(error.args[1])}")
+
+
+@NAMED
+def test_heavy_libraries_are_imported_only_where_they_are_wrapped(module: str):
+    for library in imports(module) & set(HEAVY):
+        allowed = HEAVY[library].split()
+        assert part(module) in allowed, (
+            f"{module} imports {library}; only {', '.join(allowed) or 'nobody'} may"
+        )
+
+
+def test_no_package_loads_its_heavy_modules_until_asked():
+    packages = [name_of(path) for path in sorted(ROOT.rglob("__init__.py"))]
+    heavy = sorted(set(HEAVY) - {"scipy"})  # stats is scipy, and light enough
+    code = f"import {', '.join(packages)}, sys; print(*(m for m in {heavy} if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_importing_the_package_is_quick():
+    code = "import time; t = time.perf_counter(); import rag_robust; print(time.perf_counter() - t)"
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        for _ in range(3)
+    ]
+    assert min(map(float, runs)) <= 0.3
+
+
+def rank(name: str) -> tuple[int, str]:
+    """Constants, then classes, then the rest, as ruff sorts them."""
+    return (0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2, name)
+
+
+@NAMED
+def test_all_is_there_and_sorted(module: str):
+    bound = {
+        ast.unparse(n.target if isinstance(n, ast.AnnAssign) else n.targets[0]): n.value
+        for n in MODULES[module].body
+        if isinstance(n, ast.Assign | ast.AnnAssign)
+    }
+    assert "__all__" in bound
+    if module != PACKAGE:  # whose public names load lazily, from a table
+        exported = ast.literal_eval(bound["__all__"])
+        assert exported == sorted(set(exported), key=rank)
+
+
+@NAMED
+def test_only_the_command_line_prints(module: str):
+    calls = [n for n in ast.walk(MODULES[module]) if isinstance(n, ast.Call)]
+    assert module == f"{PACKAGE}.cli" or not any(ast.unparse(call.func) == "print" for call in calls)
+
+
+@NAMED
+def test_no_error_is_swallowed(module: str):
+    """No bare except; a broad one only where what a person's code raised is raised again, by our name."""
+    for node in ast.walk(MODULES[module]):
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"{module}:{node.lineno} catches everything"
+            caught = {n.id for n in ast.walk(node.type) if isinstance(n, ast.Name)}
+            broad = caught & {"BaseException", "Exception"}
+            assert not broad or isinstance(node.body[-1], ast.Raise), (
+                f"{module}:{node.lineno} swallows errors"
+            )
