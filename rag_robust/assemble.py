@@ -20,7 +20,7 @@ from rag_robust.suite import GeneratorConfig, RerankerConfig, Suite, Task
 from rag_robust.systems.function import Insert, Returned, function
 from rag_robust.systems.http import http
 from rag_robust.systems.pipeline import Pipeline
-from rag_robust.types import Corpus, Encoder, Generate, Passage, Query, Retriever, Score, System
+from rag_robust.types import Answer, Corpus, Encoder, Generate, Passage, Query, Retriever, Score, System
 
 if TYPE_CHECKING:
     from rag_robust.certify.synonyms import Source
@@ -53,12 +53,22 @@ class World:
 
 
 class Session:
-    """Everything a suite needs, made when it is first asked for and then kept."""
+    """Everything a suite needs, made when it is first asked for and then kept.
+
+    A `sketch` loads corpora but no model: enough to count what a run would do, not to do it.
+    """
 
     def __init__(
-        self, suite: Suite, *, device: str = "cpu", cache_folder: Path, system: System | None = None
+        self,
+        suite: Suite,
+        *,
+        device: str = "cpu",
+        cache_folder: Path,
+        system: System | None = None,
+        sketch: bool = False,
     ) -> None:
         self.suite = suite
+        self.sketch = sketch
         self.system = system
         self.device = device
         self.folder = cache_folder
@@ -93,6 +103,8 @@ class Session:
     def _world(self, source: str = "") -> World:
         corpus = self.corpus(source)
         config = self.suite.system
+        if self.sketch:
+            return World(corpus, lambda _: Answer(), "")
         if self.system is not None:
             named = getattr(self.system, "fingerprint", type(self.system).__qualname__)
             return World(corpus, self.system, f"given object {named}")
@@ -227,6 +239,8 @@ class Session:
     def _synonyms(self, name: str) -> Source:
         from rag_robust.certify import synonyms
 
+        if self.sketch:
+            return synonyms.Source("", {})
         kind, _, rest = name.partition(":")
         if kind == "pairs":
             return synonyms.pairs(Path(rest))

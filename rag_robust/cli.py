@@ -96,7 +96,7 @@ def plan(suite: SuiteName, set_: Changes = None, limit: int | None = None) -> No
     from rag_robust.assemble import Session
 
     chosen = _suite(suite, set_, limit, None)
-    session = Session(chosen, device="cpu", cache_folder=terminal.cache_folder())
+    session = Session(chosen, cache_folder=terminal.cache_folder(), sketch=True)
     planned = planner.build(session)
     work = Table("task", "kind", "conditions", "records", "about", title=chosen.name)
     for task in chosen.task:
@@ -182,7 +182,7 @@ def corpus_list() -> None:
 
 @corpus_app.command("info")
 def corpus_info(source: str, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """Sizes and digest of a corpus: tiny, wikipedia, beir:FOLDER, hf:NAME, irds:ID, files:PATTERN."""
+    """Sizes and digest of a corpus: a name, or beir:FOLDER, hf:NAME, irds:ID, files:PATTERN."""
     from rag_robust import corpus as corpora
 
     loaded = corpora.load(source)
@@ -239,13 +239,14 @@ def _exit_code(result: Result, on_inconclusive: Verdicts) -> int:
 
 def _listed() -> dict[str, Callable[[], list[tuple[str, str]]]]:
     from rag_robust import attacks, certify, corpus, metrics, perturb, suite
+    from rag_robust.report.words import method
 
     return {
-        "attacks": lambda: [(n, attacks.describe(n)) for n in attacks.names()],
-        "certificates": lambda: [(n, "") for n in certify.names()],
-        "corpora": lambda: [(n, "") for n in corpus.names()],
+        "attacks": lambda: [(n, method("attack", n)) for n in attacks.names()],
+        "certificates": lambda: [(n, method("certify", n)) for n in certify.names()],
+        "corpora": lambda: [(n, corpus.describe(n)) for n in corpus.names()],
         "metrics": lambda: [(n, metrics.describe(n)) for n in metrics.names()],
-        "perturbations": lambda: [(n, "") for n in perturb.names()],
+        "perturbations": lambda: [(n, method("perturb", n)) for n in perturb.names()],
         "suites": lambda: [(n, suite.read(n).description) for n in suite.names()],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rag_robust.corpus.data import data_folder
 from rag_robust.errors import CorpusError, nearest
 from rag_robust.types import Corpus
 
-__all__ = ["load", "names"]
+__all__ = ["describe", "load", "names"]
 
 
 def load(
@@ -54,6 +55,15 @@ def load(
 def names() -> list[str]:
     """The names of the built-in corpora, in order."""
     return sorted(_BUILT_IN)
+
+
+def describe(name: str) -> str:
+    """What a built-in corpus is, in one line, from its manifest."""
+    manifest = data_folder("corpora") / f"{name}.toml"
+    if not manifest.is_file():
+        return "60 hand-written passages and 20 queries, for tests"
+    what: str = tomllib.loads(manifest.read_text(encoding="utf-8"))["what"]
+    return what
 
 
 def _read(source: str) -> Corpus:

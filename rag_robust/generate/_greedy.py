@@ -4,7 +4,8 @@ The last bits of a matrix product depend on how many rows it has, and a near tie
 then falls either way. So every prompt is read alone, at its exact length, and answers are written in
 groups of always `ROWS` rows (short groups are filled up with copies) whose stored keys and values are
 padded on the left to the prompt's own length, rounded up. The shapes of all products are then a function
-of the prompt alone.
+of the prompt alone. Measured on a CPU with 1 and 2 threads: no bit of any score differs with 8 rows
+and "eager" attention, while 5, 6 or 10 rows, or fused attention, do differ by 1e-5.
 """
 
 from __future__ import annotations

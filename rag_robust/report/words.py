@@ -23,6 +23,7 @@ __all__ = [
     "level",
     "limits",
     "meaning",
+    "method",
     "score",
     "scored",
     "visible",
@@ -142,16 +143,21 @@ def whose(number: Number | GateResult, task: Task) -> str:
 
 
 def about(task: Task) -> tuple[str, str]:
-    """What a task does, and what its method is: the first line of the method's own docstring.
+    """What a task does, and what its method is, in a line each."""
+    return _KINDS[task.kind], method(task.kind, task.method)
+
+
+def method(kind: str, name: str) -> str:
+    """The first line of an attack's, perturbation's or certificate's docstring; "" for a user's own.
 
     The docstring is read from the source, not imported: methods may load heavy libraries.
     """
     folders = {"attack": "attacks", "certify": "certify", "perturb": "perturb"}
-    if task.kind not in folders or ":" in task.method:
-        return _KINDS[task.kind], ""
-    name = task.method.replace("-", "_")
-    file = _PACKAGE / folders[task.kind] / f"{'query' if task.kind == 'perturb' else name}.py"
-    return _KINDS[task.kind], _first_line(file, name if task.kind == "perturb" else "")
+    if kind not in folders or ":" in name:
+        return ""
+    module = name.replace("-", "_")
+    file = _PACKAGE / folders[kind] / f"{'query' if kind == 'perturb' else module}.py"
+    return _first_line(file, module if kind == "perturb" else "")
 
 
 def _first_line(file: Path, function: str) -> str:
