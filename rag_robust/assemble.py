@@ -56,6 +56,7 @@ class Session:
     """Everything a suite needs, made when it is first asked for and then kept.
 
     A `sketch` loads corpora but no model: enough to count what a run would do, not to do it.
+    `say` is told what is being made, since the first time takes a while.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class Session:
         cache_folder: Path,
         system: System | None = None,
         sketch: bool = False,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.suite = suite
+        self.say = say
         self.sketch = sketch
         self.system = system
         self.device = device
@@ -156,6 +159,7 @@ class Session:
             from rag_robust.retrieve.dense import dense
 
             encoder = self.encoder(config.encoder, config.dtype)
+            self.say(f"encoding {len(passages):,} passages")
             found = dense(
                 encoder,
                 passages,
@@ -179,9 +183,11 @@ class Session:
         return fused, f"{config.fusion} {config.weights} of {' and '.join(names)}"
 
     def _encoder(self, name: str, dtype: encode.Dtype) -> Encoder:
+        self.say(f"loading {name}")
         return encode.load(name, dtype=dtype, device=self.device, cache=self.folder / "vectors")
 
     def _generator(self, config: GeneratorConfig) -> Generate:
+        self.say(f"loading {config.model}")
         return generate.load(config.model_dump(exclude_none=True), device=self.device, cache=self.folder)
 
     def _score(self, config: RerankerConfig) -> Score:
@@ -255,5 +261,6 @@ class Session:
             raise SuiteError(
                 'synonyms = "neighbours" needs an encoder with tokens; use "wordnet" or "pairs:FILE"'
             )
+        self.say("finding the neighbours of every word")
         words, vectors = model.words()
         return synonyms.neighbours(words, vectors, threshold=NEIGHBOUR_COSINE, top=NEIGHBOURS)

@@ -160,7 +160,7 @@ class _Sampler:
     def _policies(self, task: Task, own: list[Record], wanted: list[str]) -> Iterator[Number]:
         """The degenerate policies, scored on the very contexts the system was shown."""
         contexts = self.store.artifacts("context")
-        shown = {(r.query_id, r.condition): contexts.get(r.key, []) for r in own}
+        shown = {(r.query_id, r.condition): contexts[r.key] for r in own if r.key in contexts}
         baselines = baseline_records(own, self.corpora[task.name], shown)
         for policy, records in baselines.items():
             for metric in wanted:
@@ -245,7 +245,7 @@ def _invalid(suite: Suite, sample: _Sample) -> tuple[Verdict | None, str, Estima
 def _more(gate: Gate, estimate: Estimate) -> str:
     """Why a gate is undecided, and how many queries would decide it at the observed rate."""
     limit = gate.max if gate.max is not None else gate.min
-    if limit is None or "Clopper" not in estimate.method:
+    if limit is None or estimate.method != "Clopper-Pearson":
         return "the interval lies across the limit; more queries would narrow it"
     successes = round(estimate.value * estimate.n)
     n = stats.needed(successes, estimate.n, limit, level=estimate.level)

@@ -33,7 +33,7 @@ BASELINES = ("information_only", "random_passage")
 
 HELD_IN = "held-in"
 
-SECONDS = {"clean": 0.02, "perturb": 0.02, "attack": 0.02, "certify": 5.0, "questions": 0.4}
+SECONDS = {"clean": 0.02, "perturb": 0.02, "attack": 0.02, "certify": 3.0, "questions": 0.7}
 """About how long one query takes by kind of task on two CPU cores: for the time left, for nothing else."""
 
 BATCH = 64
@@ -234,13 +234,22 @@ def _attack_spec(session: Session, task: Task, attack: Attack) -> object:
 
 
 def _change_unit(session: Session, task: Task, name: str, spec: object, query_id: str | None) -> ChangeUnit:
+    concept = session.concept(task) if task.concept else None
     world = session.world("")
     known = [(q.id, q.text) for q in known_queries(session, task, query_id)]
     key = _key(
         session, "change", world.corpus.digest, world.fingerprint, task.name, name, spec, task.depth, known
     )
-    steps = float(task.parameters.get("n_steps", 100)) if name == "gaslite" else 1.0
-    return ChangeUnit(key, task.name, name, query_id, steps * (task.passages if name == task.attack else 1))
+    return ChangeUnit(key, task.name, name, query_id, _seconds(make_attack(name, task, concept)))
+
+
+def _seconds(attack: Attack) -> float:
+    """About how long an attack takes on two CPU cores: what it forwards, at 0.2 ms a token."""
+    work = dataclasses.asdict(attack)  # type: ignore[call-overload]
+    if {"n_steps", "n_flip", "n_cand", "n_grad", "tokens", "passages"} <= work.keys():
+        rows = work["n_flip"] * work["n_cand"] + 3 * work["n_grad"]
+        return float(2e-4 * work["passages"] * work["n_steps"] * rows * work["tokens"])
+    return 5.0 if attack.threat.writes == "edit" else 0.1
 
 
 def _units(

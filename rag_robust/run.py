@@ -75,6 +75,8 @@ def _work(session: Session, store: Store, plan: Plan, workers: int, progress: Pr
     needed = {key for unit in units for key in unit.change_keys}
     changes = [c for c in plan.changes if c.key in needed and store.artifact(c.key) is None]
     total = sum(c.weight for c in changes) + sum(u.weight for u in units)
+    if total:
+        progress(0, total, "starting")
     meter = _Meter(progress, total)
     executor: Executor = execute.processes(workers) if workers > 1 else execute.serial
     work: list[Iterable[Unit]] = [changes, (_with_changes(store, unit) for unit in units)]

@@ -38,12 +38,15 @@ def cache_folder() -> Path:
 def progress() -> Iterator[Callable[[float, float, str], None]]:
     """A bar with the time left on a terminal, a line per task elsewhere; both on standard error."""
     console = err()
-    started, last = time.monotonic(), ""
+    started = begun = time.monotonic()
+    last = ""
 
     def left(done: float, planned: float) -> str:
-        if done <= 0:
+        nonlocal begun
+        if done <= 0:  # loading is no measure of what follows
+            begun = time.monotonic()
             return ""
-        seconds = max(0.0, (time.monotonic() - started) * (planned - done) / done)
+        seconds = max(0.0, (time.monotonic() - begun) * (planned - done) / done)
         return f"about {int(seconds // 60)}:{int(seconds % 60):02d} left"
 
     if not console.is_terminal or os.environ.get("CI"):

@@ -79,7 +79,7 @@ def test_single_rates_use_clopper_pearson() -> None:
 def test_rates_of_repeated_clusters_use_the_bootstrap() -> None:
     values = np.array([1.0, 1.0, 0.0, 0.0, 1.0, 0.0])
     got = estimate(values, list("aabbcd"), rng=rng())
-    assert got.method == "clustered BCa bootstrap, 4000 resamples"
+    assert got.method == "clustered BCa bootstrap, 40000 resamples"
     assert 0.0 <= got.low < 0.5 < got.high <= 1.0
 
 
@@ -238,3 +238,9 @@ def test_needed_gives_up_at_the_limit_itself() -> None:
     assert needed(5, 10, 0.5, level=0.95) is None
     assert needed(0, 0, 0.5, level=0.95) is None
     assert needed(5_000_001, 10_000_000, 0.5, level=0.95) is None
+
+
+def test_gate_on_a_mean_can_be_decided_among_twenty_gates() -> None:
+    values = np.random.default_rng(6).normal(0.8, 0.02, 40)
+    low, high = interval(values, rng=rng())(1 - 0.05 / 20)
+    assert 0.75 < low < 0.8 < high < 0.85
