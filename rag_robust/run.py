@@ -54,10 +54,11 @@ def run(
     Raises:
         UsageError: the suite, a corpus, a model or the folder cannot be used; nothing was run.
     """
-    progress(0, 1, "loading models and corpus")
+    progress(0, 1, "loading the corpus")
     if system is not None and workers > 1:
         raise UsageError("a system given as an object cannot be sent to other processes; use workers=1")
-    session = Session(suite, device=device, cache_folder=cache, system=system)
+    say = partial(progress, 0, 1)
+    session = Session(suite, device=device, cache_folder=cache, system=system, say=say)
     plan = build(session)
     with closing(Store(folder, create=True)) as store:
         store.claim(suite.name)
