@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
@@ -39,7 +41,7 @@ def run(
     suite: Suite,
     folder: Path,
     *,
-    cache: Path,
+    cache: Path | None = None,
     device: str = "cpu",
     workers: int = 1,
     progress: Progress = _silent,
@@ -47,7 +49,7 @@ def run(
 ) -> Result:
     """Run a suite into a folder and judge it; what the folder already holds is not done again.
 
-    `cache` keeps embeddings, indexes and answers across runs. Neither it, nor `workers`, nor an
+    `cache` keeps embeddings, indexes and answers across runs (None: inside `folder`). Neither it, nor `workers`, nor an
     interruption changes a result. `system` is an object of the caller's to test instead of the one
     the suite describes; it stays in this process.
 
@@ -58,7 +60,7 @@ def run(
     if system is not None and workers > 1:
         raise UsageError("a system given as an object cannot be sent to other processes; use workers=1")
     say = partial(progress, 0, 1)
-    session = Session(suite, device=device, cache_folder=cache, system=system, say=say)
+    session = Session(suite, device=device, cache_folder=cache or folder / "cache", system=system, say=say)
     plan = build(session)
     with closing(Store(folder, create=True)) as store:
         store.claim(suite.name)
@@ -106,13 +108,8 @@ def _do_elsewhere(suite: str, device: str, folder: str, workers: int, unit: Unit
 
 @lru_cache(maxsize=1)
 def _session(suite: str, device: str, folder: str, workers: int) -> Session:
-    """A worker process's own session, made once."""
-    import json
-    import os
-
-    import torch
-
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // workers))
+    """A worker process's own session, made once; torch, loaded later, takes its share of the cores."""
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
     return Session(parse(json.loads(suite)), device=device, cache_folder=Path(folder))
 
 

@@ -50,7 +50,7 @@ HEAVY = {
     "scipy": "aggregate attacks stats",
     "sentence_transformers": "encode retrieve",
     "spacy": "perturb questions",
-    "torch": "attacks encode generate index retrieve run",
+    "torch": "attacks encode generate index retrieve",
     "transformers": "encode generate retrieve",
     "typer": "cli",
 }

@@ -20,8 +20,8 @@ PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 pytest_plugins = ["pytester"]
 
 
-def test_the_library_example_runs_and_prints_a_verdict():
-    done = subprocess.run([sys.executable, "-c", PYTHON[0]], capture_output=True, text=True)
+def test_the_library_example_runs_and_prints_a_verdict(tmp_path):
+    done = subprocess.run([sys.executable, "-c", PYTHON[0]], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert re.match(r"(PASS|FAIL|INCONCLUSIVE) appeared@3 [\d.]+ ", done.stdout)
 
