@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +16,7 @@ from rag_robust.corpus.concepts import Concept, concept
 from rag_robust.errors import SuiteError, nearest
 from rag_robust.retrieve.rerank import Reranked
 from rag_robust.retrieve.scores import bi_encoder
-from rag_robust.seeds import generator
+from rag_robust.seeds import digest, generator
 from rag_robust.suite import GeneratorConfig, RerankerConfig, Suite, Task
 from rag_robust.systems.function import Insert, Returned, function
 from rag_robust.systems.http import http
@@ -32,6 +33,14 @@ __all__ = ["Session", "World"]
 NEIGHBOUR_COSINE = 0.6
 NEIGHBOURS = 8
 """Synonyms "neighbours": at most so many words, at least this near in the encoder's own embeddings."""
+
+
+def _files(name: str) -> str:
+    """A hash of what a model folder holds, by name, size and time; "" for a hub id."""
+    if not Path(name).is_dir():
+        return ""
+    files = sorted(p for p in Path(name).rglob("*") if p.is_file())
+    return digest([(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files])[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,7 @@ class Session:
     def concept(self, task: Task) -> Concept:
         """The concept an attack task is about."""
         if task.concept is None:
-            raise SuiteError(f'task "{task.name}": threat {task.threat} needs concept = "concepts/…"')
+            raise SuiteError(f'task "{task.name}": threat {task.knows} needs concept = "concepts/…"')
         return concept(task.concept)
 
     def _load_corpus(self, source: str = "") -> Corpus:
@@ -109,7 +118,7 @@ class Session:
         if self.sketch:
             return World(corpus, lambda _: Answer(), "")
         if self.system is not None:
-            named = getattr(self.system, "fingerprint", type(self.system).__qualname__)
+            named = getattr(self.system, "fingerprint", None) or f"unknown, asked anew: {uuid.uuid4()}"
             return World(corpus, self.system, f"given object {named}")
         if config.kind == "pipeline":
             return self._pipeline(corpus)
@@ -120,7 +129,8 @@ class Session:
         else:
             system = http(config.url or "", insert_url=config.insert_url, remove_url=config.remove_url)
         surrogate = self.encoder(config.surrogate, "float32") if config.surrogate else None
-        return World(corpus, system, config.model_dump_json(), encoder=surrogate)
+        named = f"{config.model_dump_json()} {getattr(system, 'fingerprint', None) or ''}"
+        return World(corpus, system, named, encoder=surrogate)
 
     def _pipeline(self, corpus: Corpus) -> World:
         from rag_robust.generate.prompts import rag_prompt
@@ -130,12 +140,12 @@ class Session:
         encoder, score = None, None
         if config.retriever.kind != "bm25":
             encoder = self.encoder(config.retriever.encoder, config.retriever.dtype)
-        if encoder is not None and config.retriever.kind == "dense":
+        if encoder is not None and config.retriever.kind == "dense" and config.retriever.index == "Flat":
             score = bi_encoder(encoder)
         if config.reranker is not None:
             score = self._score(config.reranker)
             retriever = Reranked(retriever, score, corpus.passages, config.reranker.depth)
-            fingerprint += f" | {config.reranker.model_dump_json()}"
+            fingerprint += f" | {config.reranker.model_dump_json()} {_files(config.reranker.model)}"
         surrogate = self.encoder(config.surrogate, "float32") if config.surrogate else encoder
         reader = self.generator(config.generator) if config.generator else None
         system = Pipeline(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -28,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="How retrievers, rankers and RAG systems behave when the world is hostile or merely messy.\n\n"
     "Exit codes: 0 all gates pass · 1 a gate failed · 2 usage, config or data error · 3 inconclusive · "
-    "4 invalid run · 130 interrupted.",
+    "4 invalid run · 70 an error of rag-robust itself · 130 interrupted.",
 )
 corpus_app = typer.Typer(no_args_is_help=True, help="Look at a corpus, or write it as a BEIR folder.")
 app.add_typer(corpus_app, name="corpus")
@@ -251,8 +253,16 @@ def _listed() -> dict[str, Callable[[], list[tuple[str, str]]]]:
     }
 
 
+def _crashed(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An error of ours: its traceback, and an exit code that no verdict has."""
+    sys.__excepthook__(kind, error, trace)
+    sys.stderr.flush()
+    os._exit(70)
+
+
 def main() -> None:
     """The entry point: errors on one screen, never a traceback for bad input."""
+    sys.excepthook = _crashed
     try:
         app()
     except RagRobustError as error:

@@ -64,12 +64,12 @@ class Result:
     planned: int
     gates: tuple[GateResult, ...]
     numbers: tuple[Number, ...]
-    contradictions: tuple[str, ...]
+    problems: tuple[str, ...]
 
     @property
     def verdict(self) -> Verdict:
         """ERROR before FAIL before INCONCLUSIVE before PASS."""
-        if self.contradictions or len(self.records) < self.planned:
+        if self.problems or len(self.records) < self.planned:
             return "ERROR"
         return max((g.verdict for g in self.gates), key=_WORST_LAST.index, default="PASS")
 
@@ -105,6 +105,7 @@ def judge(store: Store) -> Result:
         _decide(suite, gate, sample, level)
         for gate, sample, level in zip(suite.gate, samples, levels, strict=True)
     ]
+    problems = (*_contradictions(suite, records), *_problems(suite, records))
     return Result(
         suite,
         store.meta("run") or {},
@@ -112,7 +113,7 @@ def judge(store: Store) -> Result:
         store.n_planned(),
         tuple(gates),
         tuple(numbers),
-        tuple(_contradictions(suite, records)),
+        problems,
     )
 
 
@@ -151,9 +152,7 @@ class _Sampler:
             for condition in conditions:
                 if condition == CLEAN and (metric.endswith(" drop") or task.kind == "attack"):
                     continue
-                sample = self.sample(task, metric, condition)
-                if sample.estimate.n:
-                    yield Number(task.name, condition, metric, sample.estimate)
+                yield Number(task.name, condition, metric, self.sample(task, metric, condition).estimate)
         if task.kind == "questions":
             yield from self._policies(task, own, list(wanted))
 
@@ -229,17 +228,28 @@ def _decide(suite: Suite, gate: Gate, sample: _Sample, level: float) -> GateResu
 
 def _invalid(suite: Suite, sample: _Sample) -> tuple[Verdict | None, str, Estimate]:
     judged = [r for r in sample.records if sample.condition in {"", r.condition}]
-    kinds = [r.failure.kind for r in judged if r.failure]
-    if judged and kinds.count("not_applicable") == len(judged):
+    if judged and all(r.failure and r.failure.kind == "not_applicable" for r in judged):
         reason = next(r.failure.message for r in judged if r.failure)
         return "NOT APPLICABLE", reason, sample.estimate
-    failed = sum(kind in _ERRORS for kind in kinds)
-    if failed > suite.max_error_share * len(judged):
-        first = next(r.failure.message for r in judged if r.failure and r.failure.kind in _ERRORS)
-        return "ERROR", f"{failed} of {len(judged)} records failed, the first: {first}", sample.estimate
+    if problem := next(_problems(suite, sample.records), None):
+        return "ERROR", problem, sample.estimate
     if not sample.estimate.n:
         return "ERROR", "nothing was scored", sample.estimate
     return None, "", sample.estimate
+
+
+def _problems(suite: Suite, records: Sequence[Record]) -> Iterator[str]:
+    """Tasks and conditions of which too many records failed to say anything."""
+    groups: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        groups.setdefault((record.task, record.condition), []).append(record)
+    for (task, condition), group in groups.items():
+        failed = [r.failure for r in group if r.failure and r.failure.kind in _ERRORS]
+        if len(failed) > suite.max_error_share * len(group):
+            yield (
+                f"{task}, {condition}: {len(failed)} of {len(group)} records failed, "
+                f"the first: {failed[0].message}"
+            )
 
 
 def _more(gate: Gate, estimate: Estimate) -> str:
@@ -258,18 +268,16 @@ def _more(gate: Gate, estimate: Estimate) -> str:
 
 def _contradictions(suite: Suite, records: Sequence[Record]) -> Iterator[str]:
     """Lists that are certified and yet broken by an attack inside the certified set: never to be."""
-    proved = {
-        (suite.select(r.task).k, suite.select(r.task).synonyms, suite.select(r.task).per_word, r.query_id): r
-        for r in records
-        if r.certificate is not None and r.certificate.verdict == "certified"
-    }
+    proved: dict[tuple[object, ...], Record] = {}
     for record in records:
         task = suite.select(record.task)
-        certified = proved.get((task.k, task.synonyms, task.per_word, record.query_id))
-        if task.attack != "one_swap" or certified is None or record.condition == CLEAN:
+        if record.certificate is not None and record.certificate.verdict == "certified":
+            proved[task.k, task.synonyms, task.per_word, record.query_id] = record
+    for record in records:
+        task = suite.select(record.task)
+        proof = proved.get((task.k, task.synonyms, task.per_word, record.query_id))
+        if proof is None or proof.certificate is None or task.method.replace("-", "_") != "one_swap":
             continue
-        incumbents = {h.passage_id for h in certified.hits[: task.k]}
-        if any(
-            h.passage_id in record.inserted for h in record.hits[: task.k] if h.passage_id not in incumbents
-        ):
-            yield f'query {record.query_id}: certified by "{certified.task}", yet broken by "{record.task}"'
+        outsiders = set(record.inserted) & set(proof.certificate.worst_ranks)
+        if any(hit.passage_id in outsiders for hit in record.hits[: task.k]):
+            yield f'query {record.query_id}: certified by "{proof.task}", yet broken by "{record.task}"'

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag_robust import attacks, certify, metrics, perturb, stats
 from rag_robust.assemble import Session
 from rag_robust.corpus.concepts import Concept, concept
-from rag_robust.errors import SuiteError
+from rag_robust.errors import SuiteError, nearest
 from rag_robust.seeds import digest
 from rag_robust.suite import Gate, Suite, Task
 from rag_robust.types import CLEAN, Attack, Change, Failure, Query
@@ -110,12 +111,43 @@ def _check_names(suite: Suite) -> None:
             )
     for task in suite.task:
         if task.kind == "attack":
-            make_attack(task.method, task, concept(task.concept) if task.concept else None)
+            _check_attack(suite, task)
         elif task.kind == "certify":
-            certify.load(task.method)
+            _check_certificate(task)
         for form in (task.perturb, *(task.forms if task.kind == "questions" else ())):
             if form:
                 perturb.load(form, **(task.parameters if form == task.perturb else {}))
+
+
+def _check_attack(suite: Suite, task: Task) -> None:
+    attack = make_attack(task.method, task, concept(task.concept) if task.concept else None)
+    if attack.threat.writes == "edit":
+        _check_depth(task)
+        wanted = {g.metric for g in suite.gate if g.task == task.name} | set(task.metrics)
+        if wrong := sorted(m for m in wanted if m.startswith("success@") and m != f"success@{task.k}"):
+            raise SuiteError(
+                f'task "{task.name}": {wrong[0]} is not what is attacked, k = {task.k}; make them equal'
+            )
+    elif not task.concept and task.threat is None:
+        raise SuiteError(
+            f'task "{task.name}": give a concept, or say threat = "knows-all": the attacker knows each query'
+        )
+
+
+def _check_certificate(task: Task) -> None:
+    _check_depth(task)
+    given = {"query", "ranking", "k", "score", "source", "max_per_word"}
+    known = [n for n in inspect.signature(certify.load(task.method)).parameters if n not in given]
+    for name in task.parameters:
+        if name not in known:
+            raise SuiteError(f'certificate {task.method} has no parameter "{name}"; {nearest(name, known)}')
+
+
+def _check_depth(task: Task) -> None:
+    if task.depth <= task.k:
+        raise SuiteError(
+            f'task "{task.name}": depth {task.depth} leaves nobody outside the top k = {task.k}; raise depth'
+        )
 
 
 def decisions(suite: Suite, plan: Plan) -> list[tuple[Gate, int, str]]:
@@ -156,13 +188,12 @@ def make_attack(name: str, task: Task, concept: Concept | None) -> Attack:
     known = attacks.parameters(name)
     information = task.information or (concept.information if concept else None)
     shared: dict[str, object] = {"passages": task.passages, "information": information}
-    own = (
-        task.parameters
-        if name == task.attack
-        else {k: v for k, v in task.parameters.items() if k == "tokens"}
-    )
+    if twice := sorted(shared.keys() & task.parameters.keys()):
+        raise SuiteError(f'task "{task.name}": {twice[0]} stands in the task itself, not under with')
     given = {k: v for k, v in shared.items() if k in known and v is not None}
-    return attacks.load(name, **given, **{k: v for k, v in own.items() if name == task.attack or k in known})
+    if name == task.attack:
+        return attacks.load(name, **given, **task.parameters)
+    return attacks.load(name, **given, **{k: v for k, v in task.parameters.items() if k in known})
 
 
 def known_queries(session: Session, task: Task, query_id: str | None) -> tuple[Query, ...]:
@@ -205,11 +236,12 @@ def _attack(session: Session, task: Task) -> tuple[list[ChangeUnit], list[Record
     """Units of an attack and, if it inserts passages, of its baselines; one change per concept or query."""
     concept = session.concept(task) if task.concept else None
     attack = make_attack(task.method, task, concept)
-    by_query = concept is None or task.threat == "knows-all"
+    by_query = concept is None or task.knows == "knows-all"
     judged = _limited(session, task) if by_query or concept is None else concept.held_out[: task.limit]
     changes: list[ChangeUnit] = []
     units = list(_units(session, task, CLEAN, judged))
-    for name in (task.method, *(BASELINES if attack.threat.writes == "insert" else ())):
+    baselines = BASELINES if attack.threat.writes == "insert" else ()
+    for name in (task.method, *(b for b in baselines if b != task.method.replace("-", "_"))):
         spec = _attack_spec(session, task, make_attack(name, task, concept))
         made = {q.id: _change_unit(session, task, name, spec, q.id) for q in judged} if by_query else {}
         shared = None if by_query else _change_unit(session, task, name, spec, None)
@@ -230,7 +262,7 @@ def _attack_spec(session: Session, task: Task, attack: Attack) -> object:
     substitutes = session.synonyms(task.synonyms).hash if attack.threat.writes == "edit" else ""
     surrogate = encoder.fingerprint if encoder else ""
     name = type(attack).__qualname__
-    return (name, parameters, task.threat, surrogate, task.k, task.per_word, substitutes)
+    return (name, parameters, task.knows, surrogate, task.k, task.per_word, substitutes)
 
 
 def _change_unit(session: Session, task: Task, name: str, spec: object, query_id: str | None) -> ChangeUnit:

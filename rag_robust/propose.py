@@ -11,7 +11,7 @@ import numpy as np
 from rag_robust.assemble import Session, World
 from rag_robust.attacks._view import Secrets, Tick, View, check_budget
 from rag_robust.certify import substitute
-from rag_robust.errors import BudgetError, ThreatModelError
+from rag_robust.errors import BudgetError, TargetError, ThreatModelError
 from rag_robust.plan import ChangeUnit, known_queries, make_attack
 from rag_robust.seeds import digest, generator
 from rag_robust.store import change_to_json
@@ -45,17 +45,21 @@ def make_change(session: Session, unit: ChangeUnit, tick: Tick | None = None) ->
         view.n_tokens = model.n_tokens
     if tick is not None:
         view.tick = tick
-    if attack.threat.writes == "edit":
-        view.targets = _outsiders(world, task, queries[0])
-        view.variants = _variants(session, task)
+    threat, ruler = attack.threat, view.n_tokens  # as they are before the attack has them in hand
     started = time.perf_counter()
     body: dict[str, object] = {"attack": unit.attack, "known": [q.text for q in queries]}
     try:
+        if threat.writes == "edit":
+            view.targets = tuple(_outsiders(world, task, queries[0]))
+            view.variants = _variants(session, task)
+        editable = {p.id: p for p in view.targets}
         change = _renamed(attack(view, rng))
-        check_budget(change, attack.threat, world.corpus.passages, view.n_tokens)
+        check_budget(change, threat, editable, ruler)
         body |= {"change": change_to_json(change), "facts": _facts(world, queries, change)}
     except (BudgetError, ThreatModelError) as error:
         body["failure"] = {"kind": "budget", "message": str(error)}
+    except TargetError as error:
+        body["failure"] = {"kind": error.kind, "message": str(error)}
     body |= {"calls": view.calls, "seconds": time.perf_counter() - started}
     return Done(artifacts={unit.key: ("change", body)})
 
@@ -64,8 +68,9 @@ def sized(system: System, task: Task) -> System:
     """The system as deep as the task looks, without its generator unless the task asks for it."""
     if not isinstance(system, Pipeline):
         return system
-    depth = max(task.depth, system.context)
-    return replace(system, k=depth) if task.generate else replace(system, k=depth, generate=None)
+    if task.generate:
+        return replace(system, k=max(task.depth, system.context))
+    return replace(system, k=task.depth, context=1, generate=None)
 
 
 def _renamed(change: Change) -> Change:
@@ -87,7 +92,11 @@ def _facts(world: World, queries: Sequence[Query], change: Change) -> dict[str, 
 def _ranking(world: World, task: Task, query: Query) -> list[Passage]:
     """The passages a list certificate is about: the first `depth` of the clean ranking."""
     system = sized(world.system, task)
-    return [world.corpus.passages[hit.passage_id] for hit in system(query).hits[: task.depth]]
+    try:
+        return [world.corpus.passages[hit.passage_id] for hit in system(query).hits[: task.depth]]
+    except KeyError as error:
+        message = f"the system found passage {error}, whose text the corpus does not have"
+        raise TargetError(message, "not_applicable") from error
 
 
 def _outsiders(world: World, task: Task, query: Query) -> list[Passage]:

@@ -82,8 +82,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Refuse unknown keywords of the marker by name, before anything runs."""
-    for mark in item.iter_markers("rag_robust"):
+    marks = list(item.iter_markers("rag_robust"))
+    for mark in marks:
         _check(mark)
+    if len(marks) > 1:
+        raise pytest.UsageError("one rag_robust marker per test; write a test, or a suite, per gate")
+    if marks and "rag_gate" not in getattr(item, "fixturenames", ()):
+        raise pytest.UsageError("a test marked rag_robust takes the rag_gate fixture, or nothing is judged")
 
 
 def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> pytest.Collector | None:
@@ -139,7 +144,7 @@ def rag_gate(
     )
     folder = tmp_path_factory.mktemp("rag-robust")
     result = run(suite, folder, cache=_cache(request.config), system=rag_system)
-    _report(result.gates[0], record_property, request.config)
+    _report(result, 0, record_property, request.config)
     return result.gates[0]
 
 
@@ -184,8 +189,8 @@ class _GateItem(pytest.Item):
     def runtest(self) -> None:
         parent = self.parent
         assert isinstance(parent, _SuiteFile)
-        gate = parent.judged().gates[self.number]
-        _report(gate, lambda name, value: self.user_properties.append((name, value)), self.config)
+        keep = lambda name, value: self.user_properties.append((name, value))  # noqa: E731
+        _report(parent.judged(), self.number, keep, self.config)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> str:  # noqa: ARG002
         return str(excinfo.value)
@@ -194,8 +199,9 @@ class _GateItem(pytest.Item):
         return self.path, None, self.name
 
 
-def _report(gate: GateResult, record: Any, config: pytest.Config) -> None:
-    """Properties for JUnit, then the verdict as pytest knows it."""
+def _report(result: Result, number: int, record: Any, config: pytest.Config) -> None:
+    """Properties for JUnit, then the verdict as pytest knows it; an invalid run fails every gate."""
+    gate = result.gates[number]
     found = gate.estimate
     for name in ("value", "low", "high", "level", "n", "unscored"):
         record(f"rag_robust_{name}", getattr(found, name))
@@ -204,6 +210,8 @@ def _report(gate: GateResult, record: Any, config: pytest.Config) -> None:
         f"{gate.verdict}: {gate.gate.metric} = {found.value:.3g} [{found.low:.3g}, {found.high:.3g}] "
         f"over {found.n} queries ({found.unscored} unscored): {gate.reason}"
     )
+    if result.problems:
+        pytest.fail(f"ERROR: the run is invalid: {result.problems[0]}", pytrace=False)
     undecided = gate.verdict in {"INCONCLUSIVE", "NOT APPLICABLE"}
     if undecided and config.getoption("--rag-inconclusive") == "skip":
         pytest.skip(what)
@@ -220,6 +228,8 @@ def _check(mark: pytest.Mark) -> None:
     for key in mark.kwargs:
         if key not in known:
             raise pytest.UsageError(f'rag_robust has no keyword "{key}"; {nearest(key, known)}')
+    if "metric" not in mark.kwargs or not {"min", "max"} & mark.kwargs.keys():
+        raise pytest.UsageError("rag_robust needs metric= and min= or max=")
 
 
 def _suite_path(name: str) -> Path:
@@ -236,7 +246,11 @@ def _store(config: pytest.Config) -> Path:
     from pathlib import Path
 
     chosen = config.getoption("--rag-store")
-    return Path(chosen) if chosen else config.cache.mkdir("rag-robust")
+    if chosen:
+        return Path(chosen)
+    if getattr(config, "cache", None) is None:
+        raise pytest.UsageError("without pytest's cache plugin, say --rag-store DIR")
+    return Path(config.cache.mkdir("rag-robust"))
 
 
 def _cache(config: pytest.Config) -> Path:

@@ -49,16 +49,20 @@ def run(
 ) -> Result:
     """Run a suite into a folder and judge it; what the folder already holds is not done again.
 
-    `cache` keeps embeddings, indexes and answers across runs (None: inside `folder`). Neither it, nor `workers`, nor an
-    interruption changes a result. `system` is an object of the caller's to test instead of the one
-    the suite describes; it stays in this process.
+    `cache` keeps embeddings, indexes and answers across runs (None: inside `folder`). Neither it,
+    nor `workers`, nor an interruption changes a result. `system` is an object of the caller's to
+    test instead of the one the suite describes; it stays in this process, and its records are used
+    again only while its `fingerprint` is the same.
 
     Raises:
         UsageError: the suite, a corpus, a model or the folder cannot be used; nothing was run.
     """
     progress(0, 1, "loading the corpus")
-    if system is not None and workers > 1:
-        raise UsageError("a system given as an object cannot be sent to other processes; use workers=1")
+    if workers > 1 and (system is not None or suite.system.kind != "pipeline"):
+        raise UsageError(
+            "only a pipeline can be copied to several workers: a function's or an endpoint's corpus is one, "
+            "and what one worker inserts another would find; use workers=1"
+        )
     say = partial(progress, 0, 1)
     session = Session(suite, device=device, cache_folder=cache or folder / "cache", system=system, say=say)
     plan = build(session)

@@ -30,6 +30,7 @@ __all__ = [
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Table(BaseModel):
@@ -79,7 +80,10 @@ class GeneratorConfig(_Table):
 
 
 class SystemConfig(_Table):
-    """The system under test: a pipeline of ours, a user's function, or an HTTP endpoint."""
+    """The system under test: a pipeline of ours, a user's function, or an HTTP endpoint.
+
+    `version` says what an endpoint serves: records are kept and used again for one version.
+    """
 
     kind: Literal["pipeline", "function", "http"] = "pipeline"
     retriever: RetrieverConfig = RetrieverConfig()
@@ -88,6 +92,7 @@ class SystemConfig(_Table):
     context: Positive = 3
     target: str | None = None
     insert: str | None = None
+    version: str = ""
     url: str | None = None
     insert_url: str | None = None
     remove_url: str | None = None
@@ -113,7 +118,7 @@ class Task(_Table):
     attack: str | None = None
     certify: str | None = None
     questions: str | None = None
-    threat: Literal["knows-all", "knows-what"] = "knows-what"
+    threat: Literal["knows-all", "knows-what"] | None = None
     concept: str | None = None
     information: str | None = None
     passages: Positive = 1
@@ -138,7 +143,18 @@ class Task(_Table):
         given = [n for n in ("perturb", "attack", "certify", "questions") if getattr(self, n)]
         if len(given) > 1:
             raise ValueError(f"a task does one thing, this one has {' and '.join(given)}")
+        if len(set(self.forms)) < len(self.forms) or len(set(self.documents)) < len(self.documents):
+            raise ValueError("forms and documents name each condition once")
+        if "original" in self.forms:
+            raise ValueError('forms are changes of the query; "original" is always asked')
+        if self.threat == "knows-what" and self.kind == "attack" and not self.concept:
+            raise ValueError('threat "knows-what" needs concept = "concepts/…"')
         return self
+
+    @property
+    def knows(self) -> Literal["knows-all", "knows-what"]:
+        """What the attacker knows: as stated, else a concept's held-in queries if there is a concept."""
+        return self.threat or ("knows-what" if self.concept else "knows-all")
 
     @property
     def kind(self) -> Literal["clean", "perturb", "attack", "certify", "questions"]:
@@ -162,8 +178,8 @@ class Gate(_Table):
 
     task: str
     metric: str
-    min: float | None = None
-    max: float | None = None
+    min: Finite | None = None
+    max: Finite | None = None
     condition: str | None = None
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ import unicodedata
 
 __all__ = [
     "STOP_WORDS",
+    "changed_tokens",
     "changed_words",
     "edit_distance",
     "normalise",
@@ -18,6 +19,7 @@ __all__ = [
 ]
 
 _WORD = re.compile(r"\w+(?:['’\-]\w+)*", re.UNICODE)
+_TOKEN = re.compile(rf"{_WORD.pattern}|\S", re.UNICODE)
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[\"'“(\[]?[A-Z0-9])")
 
 STOP_WORDS = frozenset(
@@ -64,7 +66,15 @@ def edit_distance(a: str, b: str) -> int:
 
 def changed_words(before: str, after: str) -> int:
     """How many words differ, counted as word-level edit distance."""
-    left, right = words(before), words(after)
+    return _distance(words(before), words(after))
+
+
+def changed_tokens(before: str, after: str) -> int:
+    """How many words and other marks differ: nothing visible can be added for free."""
+    return _distance(*([m.group() for m in _TOKEN.finditer(text)] for text in (before, after)))
+
+
+def _distance(left: list[str], right: list[str]) -> int:
     codes = {w: chr(i) for i, w in enumerate(dict.fromkeys([*left, *right]), 1)}
     return edit_distance("".join(codes[w] for w in left), "".join(codes[w] for w in right))
 

@@ -135,7 +135,11 @@ def _certify(session: Session, task: Task, unit: RecordUnit) -> Done:
     records = []
     for i, query in enumerate(unit.queries):
         started = time.perf_counter()
-        hits = sized(world.system, task)(query).hits[: task.depth]
+        asked = _ask(sized(world.system, task), [query])[0]
+        if isinstance(asked, Failure):
+            records.append(_base(task, unit, i, failure=asked))
+            continue
+        hits = asked.hits[: task.depth]
         ranking = [world.corpus.passages[hit.passage_id] for hit in hits]
         certificate = prove(
             query,

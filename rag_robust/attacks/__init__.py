@@ -12,6 +12,9 @@ from rag_robust.types import Attack
 __all__ = ["attack_class", "describe", "load", "names", "parameters"]
 
 
+_KINDS: dict[str, type | tuple[type, ...]] = {"int": int, "str": str, "float": (int, float)}
+
+
 def names() -> list[str]:
     """Every attack of the package, found by looking, not by importing."""
     return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
@@ -53,6 +56,12 @@ def load(name: str, **given: object) -> Attack:
     for key in given:
         if key not in known:
             raise SuiteError(f'attack {name} has no parameter "{key}"; {nearest(key, known)}')
+    kinds = {f.name: f.type for f in dataclasses.fields(attack_class(name))}  # type: ignore[arg-type]
+    for key, value in given.items():
+        if not isinstance(value, _KINDS.get(str(kinds[key]), object)) or isinstance(value, bool):
+            raise SuiteError(f"attack {name}: {key} is of type {kinds[key]}, got {value!r}")
+        if isinstance(value, int) and value < 0:
+            raise SuiteError(f"attack {name}: {key} cannot be negative, got {value}")
     missing = [key for key, default in known.items() if default is dataclasses.MISSING and key not in given]
     if missing:
         raise SuiteError(f"attack {name} needs {', '.join(missing)}")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_robust.errors import BudgetError, ThreatModelError
-from rag_robust.text import changed_words
+from rag_robust.errors import BudgetError, TargetError, ThreatModelError
+from rag_robust.text import changed_tokens
 from rag_robust.types import Change, Kind, Passage, Query, Score, ThreatModel
 
 if TYPE_CHECKING:
@@ -76,14 +76,14 @@ class View:
         """White-box access to an encoder: the victim's, or a surrogate the suite names."""
         self._need("gradients")
         if self.secrets.model is None:
-            raise ThreatModelError("this system has no encoder to take gradients from; name a surrogate")
+            raise _cannot("has no encoder to take gradients from; name a surrogate")
         return self.secrets.model
 
     def embed(self, texts: Sequence[str], kind: Kind) -> NDArray[np.float32]:
         """Vectors of shape (n, dim) from the victim's encoder."""
         self._need("embeddings")
         if self.secrets.embed is None:
-            raise ThreatModelError("this system has no encoder to ask for embeddings; name a surrogate")
+            raise _cannot("has no encoder to ask for embeddings; name a surrogate")
         self._spend(len(texts))
         return self.secrets.embed(texts, kind)
 
@@ -91,7 +91,7 @@ class View:
         """The victim's scores of `texts` for one query, shape (n,)."""
         self._need("scores")
         if self.secrets.score is None:
-            raise ThreatModelError("this system tells no scores")
+            raise _cannot("tells no scores of single passages, or not those it ranks by")
         self._spend(len(texts))
         return self.secrets.score(query.text, texts)
 
@@ -108,10 +108,16 @@ class View:
             )
 
 
+def _cannot(what: str) -> TargetError:
+    return TargetError(f"the system {what}", "not_applicable")
+
+
 def check_budget(
     change: Change, threat: ThreatModel, passages: Mapping[str, Passage], n_tokens: Callable[[str], int]
 ) -> None:
     """Hold a proposed change against the declared threat model; tokens are counted on the text.
+
+    `passages` are those the attacker may edit; an edit of a punctuation mark counts as one of a word.
 
     Raises:
         BudgetError: too many passages, tokens or edits, or something changed that was not declared.
@@ -135,7 +141,7 @@ def check_budget(
 
 def _check_edit(before: Passage | None, after: Passage, passage_id: str, limit: int | None) -> None:
     if before is None or after.id != passage_id:
-        raise BudgetError(f"the attack edited {passage_id!r}, which is not in the corpus")
-    n = changed_words(before.full, after.full)
+        raise BudgetError(f"the attack edited {passage_id!r}, which is not one of its targets")
+    n = changed_tokens(before.full, after.full)
     if limit is not None and n > limit:
         raise BudgetError(f"budget allows {limit} changed words, {passage_id!r} has {n}")

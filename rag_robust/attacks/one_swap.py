@@ -32,9 +32,9 @@ class OneSwap:
     def __call__(self, view: View, rng: Generator) -> Change:  # noqa: ARG002
         """The edited passage, or no change where nothing can be replaced."""
         candidates = [variant for target in view.targets for variant in view.variants(target)]
+        scores = view.scores(view.queries[0], [c.full for c in candidates])
         if not candidates:
             return Change()
-        scores = view.scores(view.queries[0], [c.full for c in candidates])
         best = candidates[int(np.argmax(scores))]
         return Change(edited={best.id: best})
 

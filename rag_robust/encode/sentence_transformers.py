@@ -125,6 +125,8 @@ def load(name: str, *, dtype: Dtype = "float32", device: str = "cpu") -> Sentenc
     Raises:
         ModelError: it cannot be found, or its similarity is not cosine or dot product.
     """
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ModelError(f"device {device}: torch {torch.__version__} sees no GPU; use --device cpu")
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     hub = logging.getLogger("huggingface_hub")
     level = hub.level
@@ -155,8 +157,12 @@ def load(name: str, *, dtype: Dtype = "float32", device: str = "cpu") -> Sentenc
 
 
 def _weight_hash(model: SentenceTransformer) -> str:
-    """A hash of every weight: two models of one name are told apart, one model in two places is not."""
+    """A hash of weights, modules and tokenizer: two models of one name differ, one in two places does not."""
     state = hashlib.blake2b(digest_size=8)
+    for module in model:
+        state.update(f"{type(module).__name__} {module}".encode())
+    state.update(f"{model.max_seq_length} {getattr(model[0], 'do_lower_case', False)}".encode())
+    state.update(model.tokenizer.backend_tokenizer.to_str().encode())
     for name, tensor in sorted(model.state_dict().items()):
         state.update(name.encode())
         state.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)

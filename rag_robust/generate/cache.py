@@ -113,5 +113,6 @@ def completions(results: Sequence[str | Failure]) -> list[str]:
     failures = [r for r in results if isinstance(r, Failure)]
     if failures:
         first = failures[0]
-        raise TargetError(f"{first.kind}: {first.message} ({len(failures)} of {len(results)} prompts failed)")
+        counted = f"{first.message} ({len(failures)} of {len(results)} prompts failed)"
+        raise TargetError(counted, first.kind)
     return [r for r in results if isinstance(r, str)]

@@ -38,7 +38,7 @@ def to_json(result: Result) -> dict[str, object]:
         "gates": [_gate(gate) for gate in result.gates],
         "estimates": [_number(number) for number in result.numbers],
         "failures": list(_failures(result)),
-        "contradictions": list(result.contradictions),
+        "problems": list(result.problems),
         "suite": result.suite.model_dump(mode="json", by_alias=True),
         "run": run,
         "costs": {"date": result.run.get("date"), "conditions": list(_costs(result))},

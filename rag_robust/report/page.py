@@ -195,7 +195,7 @@ def _conclusion(result: Result) -> str:
 
 
 def _problems(result: Result) -> Iterator[str]:
-    for line in result.contradictions:
+    for line in result.problems:
         yield f"Contradiction, which must never be: {line}. Please report it."
     if (missing := result.planned - len(result.records)) > 0:
         yield f"{missing} of {result.planned} records are missing: the run was cut short. Run it again."
@@ -231,7 +231,7 @@ def _task_facts(task: Task, dropped: dict[str, int]) -> Iterator[tuple[str, str]
     """What the suite says about the task, where it is not plain from its name."""
     if task.kind == "attack":
         knows = {"knows-all": "the query it is judged on", "knows-what": "other queries of its kind"}
-        yield "the attacker knows", knows[task.threat]
+        yield "the attacker knows", knows[task.knows]
         if task.concept:
             yield "concept", task.concept
         yield "passages", str(task.passages)

@@ -118,7 +118,7 @@ def _reasons(result: Result) -> Iterator[Text]:
 
 
 def _problems(result: Result) -> Iterator[Text]:
-    for line in result.contradictions:
+    for line in result.problems:
         yield Text(f"CONTRADICTION  {cut(visible(line), _REASON_LENGTH)}", _STYLES["ERROR"])
     if (missing := result.planned - len(result.records)) > 0:
         yield Text(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Real
+from pathlib import Path
 
 from rag_robust.errors import RagRobustError, TargetError
 from rag_robust.types import Answer, Change, Hit, Passage, Query, System
 
-__all__ = ["Insert", "Returned", "as_answer", "function"]
+__all__ = ["Insert", "Returned", "as_answer", "function", "source_hash"]
 
 Returned = Answer | str | Sequence[object] | Mapping[str, object]
 """What a user's function may return; `as_answer` says which forms are understood."""
@@ -39,11 +42,27 @@ def function(answer: Callable[[Query], Returned], *, insert: Insert | None = Non
     return _Fixed(answer) if insert is None else _Open(answer, insert)
 
 
+def source_hash(thing: object) -> str | None:
+    """A hash of the source file a function or class lives in; None where there is no file."""
+    try:
+        file = inspect.getsourcefile(inspect.unwrap(thing) if callable(thing) else type(thing))
+    except TypeError:
+        return None
+    if file is None or not Path(file).is_file():
+        return None
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class _Fixed:
     """A function whose corpus cannot be changed."""
 
     answer: Callable[[Query], Returned]
+
+    @property
+    def fingerprint(self) -> str | None:
+        """The function's name and a hash of its source file; None where there is no file."""
+        return _named(self.answer)
 
     def __call__(self, query: Query, /) -> Answer:
         """Answer one query."""
@@ -56,6 +75,11 @@ class _Open:
 
     answer: Callable[[Query], Returned]
     insert: Insert
+
+    @property
+    def fingerprint(self) -> str | None:
+        """The function's name and a hash of its source file; None where there is no file."""
+        return _named(self.answer)
 
     def __call__(self, query: Query, /) -> Answer:
         """Answer one query."""
@@ -87,12 +111,22 @@ class _Inserted:
 
     def many(self, queries: Sequence[Query]) -> list[Answer]:
         """Put the passages in once, answer the queries in order, take the passages out."""
-        answers: list[Answer] | None = None
+        answers: list[Answer] = []
+        first: TargetError | None = None
         with _blamed("inserting or removing passages"), self.insert(self.passages):
-            answers = [_ask(self.answer, query) for query in queries]
-        if answers is None:
-            raise TargetError("the context manager of insert= swallowed an error; let it through")
+            for query in queries:
+                try:
+                    answers.append(_ask(self.answer, query))
+                except TargetError as error:  # must not cross `insert`, which may not clean up then
+                    first = first or error
+        if first is not None:
+            raise first
         return answers
+
+
+def _named(answer: Callable[[Query], Returned]) -> str | None:
+    source = source_hash(answer)
+    return source and f"{getattr(answer, '__qualname__', type(answer).__qualname__)} {source}"
 
 
 @contextmanager
@@ -122,7 +156,7 @@ def as_answer(reply: object) -> Answer:
         TargetError: another form came; the message lists the forms and shows what came.
     """
     if isinstance(reply, Answer):
-        return reply
+        return Answer(reply.text, _hits([(hit.passage_id, hit.score) for hit in reply.hits]))
     if isinstance(reply, str):
         return Answer(text=reply)
     if isinstance(reply, Mapping):

@@ -97,7 +97,7 @@ def test_prompt_too_long_fails_alone(folder: Path) -> None:
     assert isinstance(second, Failure)
     assert second.kind == "overflow"
     assert "93 tokens, 84 fit" in second.message
-    with pytest.raises(TargetError, match=r"overflow: .* \(1 of 3 prompts failed\)"):
+    with pytest.raises(TargetError, match=r"tokens.* \(1 of 3 prompts failed\)"):
         model([good, long, good])
 
 
@@ -165,7 +165,7 @@ def test_cache_keeps_no_failures_and_loses_no_neighbour(tmp_path: Path) -> None:
     inner = Counted()
     cached = Cached(inner, tmp_path / "a.sqlite")
     assert cached.generate(["ab", "bad"]) == ["ba", Failure("timeout", "slow")]
-    with pytest.raises(TargetError, match="timeout: slow"):
+    with pytest.raises(TargetError, match="slow"):
         cached(["ab", "bad"])
     assert inner.asked == ["ab", "bad", "bad"]
 

@@ -146,24 +146,24 @@ def test_passages_come_out_after_an_error_too() -> None:
     assert store.ids == ["base"]
 
 
-def test_a_failing_or_swallowing_insert_is_a_target_error() -> None:
+def test_a_failing_insert_is_a_target_error_and_a_failing_query_cleans_up() -> None:
     @contextmanager
     def refuses(passages: Sequence[Passage]) -> Iterator[None]:
         raise PermissionError("read only")
         yield
 
     @contextmanager
-    def swallows(passages: Sequence[Passage]) -> Iterator[None]:
-        try:
-            yield
-        except TargetError:
-            return
+    def careless(passages: Sequence[Passage]) -> Iterator[None]:
+        yield  # no try, no finally
+        taken_out.append(passages)
 
+    taken_out: list[Sequence[Passage]] = []
     change = Change(inserted=(Passage("x", "…"),))
     with pytest.raises(TargetError, match="inserting or removing passages raised PermissionError"):
         function(lambda q: "x", insert=refuses).changed(change)(QUERY)
-    with pytest.raises(TargetError, match="swallowed"):
-        function(lambda q: 3, insert=swallows).changed(change)(QUERY)  # type: ignore[arg-type,return-value]
+    with pytest.raises(TargetError, match="got int: 3"):
+        function(lambda q: 3, insert=careless).changed(change)(QUERY)  # type: ignore[arg-type,return-value]
+    assert taken_out == [change.inserted]  # a failing query leaves nothing behind
 
 
 def test_edited_passages_are_not_offered() -> None:
