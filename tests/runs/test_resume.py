@@ -1,0 +1,137 @@
+"""A run can be killed at any moment and started again, on any number of workers: the result is the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rag_robust import run as runner
+from rag_robust.report.json import to_json
+from rag_robust.store import Store
+from rag_robust.suite import parse
+
+SUITE = {
+    "schema": 1,
+    "name": "everything small",
+    "corpus": {"source": "tiny"},
+    "system": {
+        "retriever": {"encoder": "hashed"},
+        "generator": {"kind": "canned", "default": "I don't know."},
+    },
+    "task": [
+        {"name": "clean", "metrics": ["nDCG@10"]},
+        {"name": "typos", "perturb": "typo"},
+        {"name": "stuffed", "attack": "stuffing", "concept": "coffee", "with": {"tokens": 24}},
+        {
+            "name": "stuffed each",
+            "attack": "stuffing",
+            "threat": "knows-all",
+            "information": "Buy now.",
+            "limit": 3,
+        },
+    ],
+    "gate": [
+        {"task": "typos", "metric": "nDCG@10 drop", "max": 0.5},
+        {"task": "stuffed", "metric": "appeared@3", "max": 0.5},
+        {"task": "stuffed each", "metric": "appeared@10", "max": 0.5},
+    ],
+}
+
+
+def result(folder: Path, tmp_path: Path, workers: int = 1) -> dict:
+    judged = to_json(runner.run(parse(SUITE), folder, cache=tmp_path / "cache", workers=workers))
+    del judged["costs"]
+    return judged
+
+
+def test_a_second_run_does_nothing_and_says_the_same(tmp_path):
+    first = result(tmp_path / "a", tmp_path)
+    seen = []
+    again = runner.run(
+        parse(SUITE), tmp_path / "a", cache=tmp_path / "cache", progress=lambda *a: seen.append(a[2])
+    )
+    assert not [label for label in seen if ":" in label]
+    assert to_json(again)["gates"] == first["gates"]
+
+
+def test_four_workers_are_one_worker(tmp_path):
+    assert result(tmp_path / "one", tmp_path) == result(tmp_path / "four", tmp_path, workers=4)
+
+
+def test_the_order_of_tasks_does_not_matter(tmp_path):
+    turned = {**SUITE, "task": SUITE["task"][::-1]}
+    a = runner.run(parse(SUITE), tmp_path / "a", cache=tmp_path / "cache")
+    b = runner.run(parse(turned), tmp_path / "b", cache=tmp_path / "cache")
+    assert {r.key: r.hits for r in a.records} == {r.key: r.hits for r in b.records}
+    assert [g.estimate for g in a.gates] == [g.estimate for g in b.gates]
+
+
+def test_a_new_gate_reruns_no_model(tmp_path):
+    result(tmp_path / "a", tmp_path)
+    more = {**SUITE, "gate": [*SUITE["gate"], {"task": "clean", "metric": "RR@10", "min": 0.1}]}
+    seen = []
+    judged = runner.run(
+        parse(more), tmp_path / "a", cache=tmp_path / "cache", progress=lambda *a: seen.append(a[2])
+    )
+    assert not [label for label in seen if ":" in label]
+    assert judged.gates[-1].estimate.n == 20
+
+
+@pytest.mark.parametrize("n_seen", [3, 30])
+def test_killed_and_started_again_it_goes_on_and_the_result_is_identical(tmp_path, n_seen):
+    (tmp_path / "slow.py").write_text(
+        "import time\ndef answer(query):\n    time.sleep(0.01)\n    return [query.text[:1]]\n"
+    )
+    (tmp_path / "suite.toml").write_text(
+        'schema = 1\nname = "slow"\n[corpus]\nsource = "tiny"\n[system]\nkind = "function"\n'
+        'target = "slow:answer"\n'
+        + "".join(f'[[task]]\nname = "t{i}"\nperturb = "typo"\n' for i in range(4))
+        + '[[gate]]\ntask = "t0"\nmetric = "jaccard@3"\nmin = 0.9\n'
+    )
+    done = [
+        json.loads((tmp_path / n / "result.json").read_text())
+        for n in ("killed", "whole")
+        if _cli(tmp_path, n, n_seen)
+    ]
+    for each in done:
+        del each["costs"]
+    assert done[0] == done[1]
+
+
+def _cli(tmp_path: Path, name: str, n_seen: int) -> bool:
+    """Run the suite by the command line; the run called "killed" is killed once it has stored records."""
+    command = [sys.executable, "-m", "rag_robust", "run", "suite.toml", "--store", name]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(tmp_path),
+        "RAG_ROBUST_CACHE": str(tmp_path / "cache"),
+        "CI": "1",
+    }
+    if name == "killed":
+        with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL) as process:
+            while process.poll() is None and _n_records(tmp_path / name) < n_seen:
+                time.sleep(0.002)
+            process.send_signal(signal.SIGKILL)
+        assert 0 < _n_records(tmp_path / name) < 160
+    finished = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert finished.returncode in (0, 1, 3), finished.stderr
+    return True
+
+
+def _n_records(folder: Path) -> int:
+    if not (folder / "records.sqlite").exists():
+        return 0
+    try:
+        store = Store(folder)
+        n = len(store.done())
+        store.close()
+    except Exception:  # noqa: BLE001 - the file is being made this very moment
+        return 0
+    return n
