@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rag_robust.encode.sentence_transformers import MIN_ROWS, TOKENS_PER_BATCH, SentenceEncoder, _filled
+from rag_robust.encode.sentence_transformers import MIN_ROWS, TOKENS_PER_BATCH, SentenceEncoder
 from rag_robust.errors import ModelError
 from rag_robust.types import Encoder
 
@@ -112,7 +112,10 @@ class TokenModel:
         step = max(MIN_ROWS, TOKENS_PER_BATCH // ids.shape[1])
         with torch.inference_mode():
             return torch.cat(
-                [self.encoder.forward(_filled(b))[: len(b)] @ target for b in torch.split(ids, step)]
+                [
+                    self.encoder.forward(self.encoder.filled(b))[: len(b)] @ target
+                    for b in torch.split(ids, step)
+                ]
             )
 
     def gradient(self, ids: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

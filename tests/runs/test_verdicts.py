@@ -14,7 +14,13 @@ BM25 = {"retriever": {"kind": "bm25"}}
 
 def judged(folder, task, gate=None, system=None, **more):
     gates = [{"task": "t", **gate}] if gate else []
-    described = {"schema": 1, "name": "s", "corpus": {"source": "tiny"}, "task": [{"name": "t", **task}], "gate": gates}
+    described = {
+        "schema": 1,
+        "name": "s",
+        "corpus": {"source": "tiny"},
+        "task": [{"name": "t", **task}],
+        "gate": gates,
+    }
     return run(parse({**described, "system": BM25, **more}), folder, system=system)
 
 
@@ -29,7 +35,13 @@ def judged(folder, task, gate=None, system=None, **more):
 def test_what_a_system_cannot_offer_is_not_applicable_and_never_passes(tmp_path, task):
     (tmp_path / "pairs.txt").write_text("hot warm\n")
     task = {**task, "synonyms": f"pairs:{tmp_path / 'pairs.txt'}"}
-    metric = "certified-share" if "certify" in task else "success@3" if "one_swap" in task.values() else "appeared@3"
+    metric = (
+        "certified-share"
+        if "certify" in task
+        else "success@3"
+        if "one_swap" in task.values()
+        else "appeared@3"
+    )
     result = judged(tmp_path / "run", task, {"metric": metric, "max": 1.0})
     assert [g.verdict for g in result.gates] == ["NOT APPLICABLE"]
 
@@ -49,7 +61,9 @@ def test_failures_of_the_clean_half_of_a_comparison_count(tmp_path):
     from rag_robust import corpus
 
     clean = {q.text for q in corpus.load("tiny").queries.values()}
-    result = judged(tmp_path, {"perturb": "typo"}, {"metric": "jaccard@3", "min": 0.1}, system=function(answer))
+    result = judged(
+        tmp_path, {"perturb": "typo"}, {"metric": "jaccard@3", "min": 0.1}, system=function(answer)
+    )
     assert [g.verdict for g in result.gates] == ["ERROR"]
 
 
@@ -68,7 +82,10 @@ def test_records_of_another_system_are_not_taken_for_this_ones(tmp_path):
         ({"attack": "one_swap", "k": 10, "depth": 10}, "leaves nobody outside the top k"),
         ({"certify": "one-swap", "k": 10, "depth": 5}, "leaves nobody outside the top k"),
         ({"attack": "stuffing", "information": "x"}, "give a concept, or say threat"),
-        ({"attack": "stuffing", "concept": "coffee", "with": {"tokens": "x"}}, "tokens is of type int, got 'x'"),
+        (
+            {"attack": "stuffing", "concept": "coffee", "with": {"tokens": "x"}},
+            "tokens is of type int, got 'x'",
+        ),
         ({"attack": "stuffing", "concept": "coffee", "with": {"passages": 2}}, "stands in the task itself"),
         ({"attack": "one_swap", "k": 3, "metrics": ["success@5"]}, "success@5 is not what is attacked"),
         ({"certify": "one-swap", "k": 3, "with": {"bogus": 1}}, 'has no parameter "bogus"'),
@@ -96,7 +113,11 @@ def test_a_live_corpus_is_not_shared_among_workers(tmp_path):
 def test_a_baseline_asked_for_by_name_runs_once(tmp_path):
     task = {"attack": "information_only", "concept": "coffee", "metrics": ["appeared@10"]}
     result = judged(tmp_path, task)
-    assert {n.condition for n in result.numbers} == {"information_only", "information_only/held-in", "random_passage"}
+    assert {n.condition for n in result.numbers} == {
+        "information_only",
+        "information_only/held-in",
+        "random_passage",
+    }
 
 
 def test_an_attack_that_tampers_with_its_ruler_is_still_measured_by_ours(tmp_path, monkeypatch):
