@@ -40,7 +40,7 @@ MIGRATIONS = (_first_tables,)
 
 
 class Store:
-    """The records of one run folder."""
+    """The records of one run folder; `create=True` is the writer, any other only reads."""
 
     def __init__(self, folder: Path, *, create: bool = False) -> None:
         path = folder / _FILE
@@ -52,10 +52,16 @@ class Store:
             )
         self.folder = folder
         try:
-            self._db = sqlite3.connect(path, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._migrate(path)
+            if create:
+                self._db = sqlite3.connect(path, isolation_level=None)
+                self._db.execute("PRAGMA journal_mode=WAL")
+                self._db.execute("PRAGMA synchronous=NORMAL")
+                self._migrate()
+            else:
+                self._db = sqlite3.connect(
+                    f"{path.resolve().as_uri()}?mode=ro", isolation_level=None, uri=True
+                )
+            self._check_format(path)
         except sqlite3.DatabaseError as error:
             raise StoreError(
                 f"{path} cannot be used as a store: {error}; move it away or name another folder"
@@ -154,16 +160,26 @@ class Store:
                 "then run again: what was finished is kept"
             ) from error
 
-    def _migrate(self, path: Path) -> None:
-        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+    def _version(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    def _migrate(self) -> None:
+        with self._writing():
+            for number, step in list(enumerate(MIGRATIONS, 1))[self._version() :]:
+                step(self._db)
+                self._db.execute(f"PRAGMA user_version = {number}")
+
+    def _check_format(self, path: Path) -> None:
+        version = self._version()
         if version > len(MIGRATIONS):
             raise StoreError(
                 f"{path} was written by a newer rag-robust (format {version}); upgrade, or name another"
             )
-        for number, step in enumerate(MIGRATIONS[version:], version + 1):
-            with self._writing():
-                step(self._db)
-                self._db.execute(f"PRAGMA user_version = {number}")
+        if version < len(MIGRATIONS):
+            raise StoreError(
+                f"{path} is of format {version}, this rag-robust reads {len(MIGRATIONS)}; run its suite on "
+                "it once more and it is brought up to date"
+            )
 
 
 def change_to_json(change: Change) -> dict[str, object]:

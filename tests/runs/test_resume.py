@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from rag_robust import run as runner
+from rag_robust.errors import StoreError
 from rag_robust.report.json import to_json
 from rag_robust.store import Store
 from rag_robust.suite import parse
@@ -126,12 +128,8 @@ def _cli(tmp_path: Path, name: str, n_seen: int) -> bool:
 
 
 def _n_records(folder: Path) -> int:
-    if not (folder / "records.sqlite").exists():
-        return 0
     try:
-        store = Store(folder)
-        n = len(store.done())
-        store.close()
-    except Exception:  # noqa: BLE001 - the file is being made this very moment
+        with closing(Store(folder)) as store:
+            return len(store.done())
+    except StoreError:  # no file yet, or one without tables
         return 0
-    return n

@@ -79,6 +79,17 @@ def test_a_newer_format_is_refused(tmp_path):
         Store(tmp_path)
 
 
+def test_a_reader_never_writes_not_even_to_a_file_that_is_being_made(tmp_path):
+    (tmp_path / "records.sqlite").touch()
+    with pytest.raises(StoreError, match="format 0, this rag-robust reads 1"):
+        Store(tmp_path)
+    assert (tmp_path / "records.sqlite").stat().st_size == 0
+    Store(tmp_path, create=True).add([Record("k", "t", "c", "q", 0)])
+    assert Store(tmp_path).done() == {"k"}
+    with pytest.raises(StoreError, match="readonly"):
+        Store(tmp_path).add([Record("l", "t", "c", "q", 0)])
+
+
 def test_a_full_disk_leaves_nothing_half_written(tmp_path):
     store = Store(tmp_path, create=True)
     store.add([Record("first", "t", "c", "q", 0)])
