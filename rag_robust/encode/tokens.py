@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import copy
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,11 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from rag_robust.encode.sentence_transformers import MIN_ROWS, TOKENS_PER_BATCH, SentenceEncoder
+from rag_robust.encode.sentence_transformers import MIN_ROWS, TOKENS_PER_BATCH, SentenceEncoder, cast
 from rag_robust.errors import ModelError
 from rag_robust.types import Encoder
 
-__all__ = ["TokenModel", "token_model"]
+__all__ = ["TokenModel", "Work", "token_model"]
+
+ANCHORS = ("the", "house", "xq")
+"""Words that a token may continue when it is tried for a place inside a word."""
 
 
 def token_model(encoder: Encoder) -> TokenModel:
@@ -34,11 +38,44 @@ def token_model(encoder: Encoder) -> TokenModel:
     return TokenModel(inner)
 
 
+@dataclass
+class Work:
+    """What a model was made to compute: sequences forward and backward, tokens, floating-point operations.
+
+    A forward pass costs 2 operations per weight and token, a backward pass 4; embedding tables and the
+    attention's products of tokens with tokens are left out, as is usual.
+    """
+
+    forwards: int = 0
+    backwards: int = 0
+    tokens: int = 0
+    flops: float = 0.0
+
+
 @dataclass(frozen=True)
 class TokenModel:
-    """Token ids in, vectors and gradients out; V tokens, vectors of length dim, embeddings of length h."""
+    """Token ids in, vectors and gradients out; V tokens, vectors of length dim, embeddings of length h.
+
+    A `target` is one vector (dim,) for all rows or one per row (n, dim). `work` counts what was computed.
+    """
 
     encoder: SentenceEncoder
+    work: Work = field(default_factory=Work, compare=False)
+
+    @cached_property
+    def low(self) -> TokenModel:
+        """The same model in bfloat16, for screening: about twice as fast where the processor has it."""
+        model = cast(copy.deepcopy(self.encoder.model), torch.bfloat16)
+        low = TokenModel(replace(self.encoder, model=model), self.work)
+        low.__dict__["allowed"] = self.allowed  # the tokenizer is the same, and a large one takes seconds
+        return low
+
+    @cached_property
+    def n_weights(self) -> int:
+        """Weights that every token passes: all but the embedding tables."""
+        model = self.encoder.model
+        tables = {id(m.weight) for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+        return sum(p.numel() for p in model.parameters() if id(p) not in tables)
 
     @property
     def cosine(self) -> bool:
@@ -47,11 +84,8 @@ class TokenModel:
 
     @property
     def matrix(self) -> torch.Tensor:
-        """The input embedding table W, shape (V, h)."""
-        weight = self._layer.weight
-        if not isinstance(weight, torch.Tensor):
-            raise ModelError(f"{self.encoder.name} has no input embedding table")
-        return weight.detach()
+        """The input embedding table W, shape (V, h); V may be larger than the vocabulary."""
+        return self._layer.weight.detach()
 
     @cached_property
     def gram(self) -> torch.Tensor:
@@ -61,31 +95,72 @@ class TokenModel:
 
     @cached_property
     def allowed(self) -> torch.Tensor:
-        """Which tokens an attacker may write, shape (V,): printable ASCII, no special or unused token.
+        """Which tokens an attacker may write, shape (V,): printable ASCII, none with a meaning of its own.
 
-        A token also has to survive decode and encode by itself or as the continuation of a word.
+        Special, unused and added tokens are out: a passage that steers the model by its control
+        tokens is another attack. A token also has to survive decode and encode, by itself or after
+        one of the anchors: as a word of its own, or as the continuation of one.
         """
-        tokenizer = self.encoder.model.tokenizer
-        special = set(tokenizer.all_special_ids)
-        texts = tokenizer.batch_decode([[i] for i in range(len(self.matrix))])
-        ok = [
-            i not in special and bool(t.strip()) and t.isascii() and t.isprintable() and not _reserved(t)
+        texts = self._texts([[i] for i in range(len(self.matrix))])
+        tokenizer = self._tokenizer
+        banned = {*tokenizer.all_special_ids, *tokenizer.get_added_vocab().values()}
+        plain = [
+            i not in banned and bool(t.strip()) and t.isascii() and t.isprintable() and not _reserved(t)
             for i, t in enumerate(texts)
         ]
-        return torch.tensor(ok, device=self.encoder.model.device)
+        ok = torch.zeros(len(texts), dtype=torch.bool)
+        for before in ([], *self._plain(ANCHORS)):
+            left = [i for i in range(len(texts)) if plain[i] and not ok[i]]
+            ok[left] = torch.tensor(self._survive([[*before, i] for i in left]), dtype=torch.bool)
+        return ok.to(self.encoder.model.device)
 
     def words(self) -> tuple[list[str], NDArray[np.float32]]:
-        """Whole alphabetic words that are one token, with their input embeddings (n, h)."""
-        tokenizer = self.encoder.model.tokenizer
-        texts = tokenizer.batch_decode([[i] for i in range(len(self.matrix))])
-        found = {t.strip().lower(): i for i, t in enumerate(texts) if self.allowed[i] and t.strip().isalpha()}
-        whole = {w: i for w, i in found.items() if len(w) > 2 and self.n_tokens(w) == 1}
-        return list(whole), self.matrix[list(whole.values())].float().cpu().numpy()
+        """Alphabetic words that are one token in the middle of a text, with their input embeddings (n, h)."""
+        known = [t.strip().lower() for t in self._texts([[i] for i in range(len(self.matrix))])]
+        texts = list(dict.fromkeys(t for t in known if len(t) > 2 and t.isalpha()))
+        rows = self._plain([f" {t}" for t in texts])
+        found = {t: r[0] for t, r in zip(texts, rows, strict=True) if len(r) == 1 and self.allowed[r[0]]}
+        return list(found), self.matrix[list(found.values())].float().cpu().numpy()
 
     @property
-    def _layer(self) -> Any:  # torch types `get_input_embeddings` as a plain Module
-        transformer: Any = self.encoder.model[0]
-        return transformer.auto_model.get_input_embeddings()
+    def _tokenizer(self) -> Any:  # transformers types it differently in every release
+        return self.encoder.model.tokenizer
+
+    def _plain(self, texts: Sequence[str]) -> list[list[int]]:
+        """The ids of texts by themselves, no prompt and no special tokens."""
+        if not texts:
+            return []
+        return list(self._tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"])
+
+    def _texts(self, rows: Sequence[Sequence[int]]) -> list[str]:
+        """The text of each row of ids; tidying of spaces, which changes tokens, is off."""
+        decode = self._tokenizer.batch_decode
+        options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+        return list(decode(list(rows), **options)) if rows else []
+
+    def _survive(self, rows: Sequence[list[int]]) -> list[bool]:
+        """Whether each row of ids is what its own text tokenises to."""
+        again = self._plain([t.strip() for t in self._texts(rows)])
+        return [list(a) == list(b) for a, b in zip(rows, again, strict=True)]
+
+    @cached_property
+    def _layer(self) -> torch.nn.Embedding:
+        """The embedding layer that sees the very ids of a passage, whatever the architecture calls it."""
+        seen: list[torch.nn.Embedding] = []
+        ids = torch.tensor([self.ids("the house")], device=self.encoder.model.device)
+
+        def note(module: Any, inputs: tuple[Any, ...], _: object) -> None:
+            if inputs and torch.equal(inputs[0], ids):
+                seen.append(module)
+
+        layers = [m for m in self.encoder.model.modules() if isinstance(m, torch.nn.Embedding)]
+        with _hooked(layers, note), torch.inference_mode():
+            self.encoder.forward(ids)
+        if not seen:
+            raise ModelError(
+                f"{self.encoder.name} has no input embeddings to attack; name a surrogate encoder"
+            )
+        return seen[0]
 
     def ids(self, text: str) -> list[int]:
         """The ids of a passage as the victim will see it: prompt, special tokens, truncation and all."""
@@ -95,28 +170,58 @@ class TokenModel:
         """The ids of several passages in one call of the tokenizer."""
         return self.encoder.tokenize(texts, "passage")
 
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of a passage that the model reads, prompt and special tokens apart."""
+        frame = len(self.ids("a")) - self.n_tokens("a")
+        return int(min(self.encoder.model.max_seq_length or 10**9, 10**9)) - frame
+
     def n_tokens(self, text: str) -> int:
-        """Tokens of a text by itself, without special tokens: the unit of a token budget."""
-        return len(self.encoder.model.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
+        """Tokens of a text standing as a passage, prompt and special tokens left out: the unit of a budget.
+
+        Behind a prompt, a word may have other tokens than at the very beginning; nothing is cut off here.
+        """
+        prompt = self.encoder.prompt("passage")
+        whole, lead = self._plain([f"{prompt}{text}", prompt.rstrip()])
+        return len(whole) - len(lead)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of some ids, special tokens left out."""
-        return str(self.encoder.model.tokenizer.decode(list(ids), skip_special_tokens=True))
+        return self._texts([list(ids)])[0]
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """The characters of `text` that each of its `ids` stands for; empty for prompt and special tokens.
+
+        Raises:
+            ModelError: the model sees passages inside a chat template.
+        """
+        found = self.encoder.features([text], "passage", return_offsets_mapping=True)
+        if found.get("modality", "text") != "text":
+            raise ModelError(
+                f"{self.encoder.name} puts passages into a chat template; name a surrogate encoder"
+            )
+        shift = len(self.encoder.prompt("passage"))
+        spans = [
+            (min(start, end - 1), end) for start, end in found["offset_mapping"][0]
+        ]  # a lone space is (n, n)
+        return [(max(0, start - shift), end - shift) if end > shift else (0, 0) for start, end in spans]
 
     def queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Query vectors, shape (n, dim)."""
         return self.encoder.encode(texts, "query")
 
     def similarity(self, ids: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Similarity of each row of `ids` (n, length) to `target` (dim,): shape (n,), no gradient."""
+        """Similarity of each row of `ids` (n, length) to its target: shape (n,), no gradient."""
+        return (self.vectors(ids) * target).sum(dim=-1)
+
+    def vectors(self, ids: torch.Tensor) -> torch.Tensor:
+        """The vector of each row of `ids` (n, length): shape (n, dim), no gradient."""
         step = max(MIN_ROWS, TOKENS_PER_BATCH // ids.shape[1])
+        self._count(ids, 2)
+        self.work.forwards += len(ids)
         with torch.inference_mode():
-            return torch.cat(
-                [
-                    self.encoder.forward(self.encoder.filled(b))[: len(b)] @ target
-                    for b in torch.split(ids, step)
-                ]
-            )
+            pieces = [(self.encoder.filled(rows), len(rows)) for rows in torch.split(ids, step)]
+            return torch.cat([self.encoder.forward(rows)[:n] for rows, n in pieces])
 
     def gradient(self, ids: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """∂ similarity / ∂ input embedding, one row's similarity at a time: (n, length) -> (n, length, h).
@@ -125,15 +230,26 @@ class TokenModel:
         architecture; batches keep memory bounded.
         """
         step = max(1, TOKENS_PER_BATCH // ids.shape[1] // 4)
-        return torch.cat([self._gradient(batch, target) for batch in torch.split(ids, step)])
+        self._count(ids, 6)
+        self.work.backwards += len(ids)
+        targets = target.expand(len(ids), -1)
+        rows = zip(torch.split(ids, step), torch.split(targets, step), strict=True)
+        return torch.cat([self._gradient(few, wanted) for few, wanted in rows])
 
     def _gradient(self, ids: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        with torch.enable_grad():
-            leaf = self._layer(ids).detach().clone().requires_grad_()
-            with _output_replaced(self._layer, leaf):
-                total = (self.encoder.forward(ids) @ target).sum()
-            gradient: torch.Tensor = torch.autograd.grad(total, leaf)[0]
-        return gradient.float()
+        leaves: list[torch.Tensor] = []
+
+        def cut(_: object, __: object, output: torch.Tensor) -> torch.Tensor:
+            leaves.append(output.detach().requires_grad_())
+            return leaves[-1]
+
+        with torch.enable_grad(), _hooked([self._layer], cut):
+            total = (self.encoder.forward(ids) * target).sum()
+        return torch.autograd.grad(total, leaves[0])[0].float()
+
+    def _count(self, ids: torch.Tensor, operations: int) -> None:
+        self.work.tokens += ids.numel()
+        self.work.flops += float(operations * self.n_weights * ids.numel())
 
 
 def _reserved(text: str) -> bool:
@@ -142,9 +258,10 @@ def _reserved(text: str) -> bool:
 
 
 @contextmanager
-def _output_replaced(layer: torch.nn.Module, output: torch.Tensor) -> Iterator[None]:
-    handle = layer.register_forward_hook(lambda *_: output)
+def _hooked(layers: Sequence[torch.nn.Module], hook: Callable[..., Any]) -> Iterator[None]:
+    handles = [layer.register_forward_hook(hook) for layer in layers]
     try:
         yield
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
