@@ -13,26 +13,27 @@ from rag_robust import corpus as corpora
 from rag_robust import encode, generate, systems
 from rag_robust.corpus.build import shorten
 from rag_robust.corpus.concepts import Concept, concept
-from rag_robust.errors import SuiteError, nearest
+from rag_robust.defend import Tools
+from rag_robust.errors import SuiteError
 from rag_robust.retrieve.rerank import Reranked
 from rag_robust.retrieve.scores import bi_encoder
 from rag_robust.seeds import digest, generator
-from rag_robust.suite import GeneratorConfig, RerankerConfig, Suite, Task
+from rag_robust.suite import GeneratorConfig, RerankerConfig, Suite
+from rag_robust.suspicions import Suspicions
 from rag_robust.systems.function import Insert, Returned, function
 from rag_robust.systems.http import http
 from rag_robust.systems.pipeline import Pipeline
+from rag_robust.task import Task
 from rag_robust.types import Answer, Corpus, Encoder, Generate, Passage, Query, Retriever, Score, System
 
 if TYPE_CHECKING:
     from rag_robust.certify.synonyms import Source
+    from rag_robust.encode.masked import MaskedModel
     from rag_robust.encode.tokens import TokenModel
-    from rag_robust.questions import Question, QuestionSet
+    from rag_robust.generate.language_model import LanguageModel
+    from rag_robust.questions import QuestionSet
 
 __all__ = ["Session", "World"]
-
-NEIGHBOUR_COSINE = 0.6
-NEIGHBOURS = 8
-"""Synonyms "neighbours": at most so many words, at least this near in the encoder's own embeddings."""
 
 
 def _files(name: str) -> str:
@@ -43,6 +44,19 @@ def _files(name: str) -> str:
     return digest([(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files])[:16]
 
 
+def _white_box(encoder: Encoder | None) -> TokenModel | None:
+    """The white-box side of an encoder; None where it has no tokens."""
+    if encoder is None or encoder.fingerprint.startswith("hashed"):
+        return None
+    from rag_robust.encode.tokens import token_model
+
+    return token_model(encoder)
+
+
+SEEN = 20
+"""Queries of the corpus that a defender has seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """A corpus with the system under test over it.
@@ -50,7 +64,8 @@ class World:
     `fingerprint` names all that can change a ranking, `reader` all that can change an answer to
     given passages ("" without a generator). `encoder` is what a white-box
     attacker reads: the victim's own, or the surrogate the suite names. `score` is the stage that
-    decides the final ranking, where it can be asked for single passages.
+    decides the final ranking, where it can be asked for single passages. `ranked_by` is the
+    encoder whose similarity is the ranking itself: an exact index, and nothing after it.
     """
 
     corpus: Corpus
@@ -59,13 +74,15 @@ class World:
     reader: str = ""
     encoder: Encoder | None = None
     score: Score | None = None
+    ranked_by: Encoder | None = None
 
 
 class Session:
     """Everything a suite needs, made when it is first asked for and then kept.
 
     A `sketch` loads corpora but no model: enough to count what a run would do, not to do it.
-    `say` is told what is being made, since the first time takes a while.
+    `say` is told what is being made, since the first time takes a while. `unfinished` is where
+    interrupted attacks are kept (None: nowhere).
     """
 
     def __init__(
@@ -76,6 +93,7 @@ class Session:
         cache_folder: Path,
         system: System | None = None,
         sketch: bool = False,
+        unfinished: Path | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.suite = suite
@@ -84,12 +102,17 @@ class Session:
         self.system = system
         self.device = device
         self.folder = cache_folder
+        self.unfinished = unfinished
         self.corpus = cache(self._load_corpus)
         self.world = cache(self._world)
         self.encoder = cache(self._encoder)
         self.generator = cache(self._generator)
         self.token_model = cache(self._token_model)
+        self.surrogate = cache(self._surrogate)
+        self.language_model = cache(self._language_model)
+        self.masked_model = cache(self._masked_model)
         self.questions = cache(self._questions)
+        self.suspicions = cache(self._suspicions)
         self.synonyms = cache(self._synonyms)
 
     def concept(self, task: Task) -> Concept:
@@ -137,12 +160,13 @@ class Session:
 
         config = self.suite.system
         retriever, fingerprint = self._retriever(corpus.passages)
-        encoder, score = None, None
+        encoder, score, ranked_by = None, None, None
         if config.retriever.kind != "bm25":
             encoder = self.encoder(config.retriever.encoder, config.retriever.dtype)
         if encoder is not None and config.retriever.kind == "dense" and config.retriever.index == "Flat":
-            score = bi_encoder(encoder)
+            score, ranked_by = bi_encoder(encoder), encoder
         if config.reranker is not None:
+            ranked_by = None
             score = self._score(config.reranker)
             retriever = Reranked(retriever, score, corpus.passages, config.reranker.depth)
             fingerprint += f" | {config.reranker.model_dump_json()} {_files(config.reranker.model)}"
@@ -159,7 +183,7 @@ class Session:
         described = (
             f"{getattr(reader, 'fingerprint', config.generator)} context={config.context}" if reader else ""
         )
-        return World(corpus, system, fingerprint, described, surrogate, score)
+        return World(corpus, system, fingerprint, described, surrogate, score, ranked_by)
 
     def _retriever(self, passages: Mapping[str, Passage]) -> tuple[Retriever, str]:
         config = self.suite.system.retriever
@@ -214,63 +238,58 @@ class Session:
         return query_likelihood(model, tokenizer)
 
     def _token_model(self, source: str = "") -> TokenModel | None:
-        encoder = self.world(source).encoder
-        if encoder is None or encoder.fingerprint.startswith("hashed"):
-            return None
-        from rag_robust.encode.tokens import token_model
+        return _white_box(self.world(source).encoder)
 
-        return token_model(encoder)
+    def _surrogate(self, name: str) -> TokenModel | None:
+        return _white_box(self.encoder(name, "float32"))
+
+    @property
+    def tool_names(self) -> str:
+        """The language models of attackers and filters, and a hash of the files of those that are folders."""
+        names = (self.suite.language_model, self.suite.masked_model)
+        return " ".join(f"{name} {_files(name)}".strip() for name in names)
+
+    def _language_model(self) -> LanguageModel:
+        from rag_robust.generate.language_model import language_model
+
+        name = self.suite.language_model
+        self.say(f"loading {name}")
+        return language_model(name, cache=self.folder / "models", device=self.device)
+
+    def _masked_model(self) -> MaskedModel:
+        from rag_robust.encode.masked import masked_model
+
+        self.say(f"loading {self.suite.masked_model}")
+        return masked_model(self.suite.masked_model, device=self.device)
+
+    def _suspicions(self, name: str) -> Suspicions:
+        """What a defence thinks of passages, with the victim's models and some queries it has seen."""
+        corpus, encoder, model = self.corpus(), self.world("").encoder, self.token_model("")
+        ids = sorted(corpus.queries)
+        seen = generator(self.suite.seed, "seen by the defender").permutation(len(ids))[:SEEN]
+        tools = Tools(
+            language_model=self.language_model,
+            token_model=(lambda: model) if model else None,
+            encoder=(lambda: encoder) if encoder else None,
+            masked_model=self.masked_model,
+            passages=corpus.passages,
+            queries=[corpus.queries[ids[i]].text for i in sorted(seen.tolist())],
+        )
+        made = digest(name, self.tool_names, encoder and encoder.fingerprint, corpus.digest)
+        path = self.folder / "suspicions" / f"{made[:16]}.json"
+        return Suspicions(name, tools, path, seed=self.suite.seed)
 
     def _questions(self, task_name: str) -> QuestionSet:
-        from rag_robust.perturb.document import evidence_removed, lexically_different
-        from rag_robust.perturb.stated import states
-        from rag_robust.questions import synthesise
-
-        def gold(question: Question) -> Passage:
-            return corpus.passages[question.fact.passage_id]
-
-        def quiet_title(question: Question) -> bool:
-            return not any(states(gold(question).title, answer) for answer in question.query.answers)
-
-        def removable(question: Question) -> bool:
-            return evidence_removed(gold(question).text, question.query.answers) is not None
-
-        def rewordable(question: Question) -> bool:
-            rng = generator(self.suite.seed, "rewordable", question.query.id)
-            return lexically_different(gold(question).text, question.query.answers, rng) is not None
+        from rag_robust.written import questions
 
         task = self.suite.select(task_name)
-        corpus = self.corpus(task.questions or "")
-        return synthesise(
-            corpus,
-            task.limit or 20,
-            rng=generator(self.suite.seed, "questions", task.name),
-            extra_checks=(
-                ("title states the answer", quiet_title),
-                ("evidence cannot be removed", removable),
-                ("passage cannot be worded differently", rewordable),
-            ),
-        )
+        return questions(self.corpus(task.questions or ""), task, self.suite.seed)
 
     def _synonyms(self, name: str) -> Source:
-        from rag_robust.certify import synonyms
+        from rag_robust.certify.synonyms import Source
+        from rag_robust.written import synonyms
 
         if self.sketch:
-            return synonyms.Source("", {})
-        kind, _, rest = name.partition(":")
-        if kind == "pairs":
-            return synonyms.pairs(Path(rest))
-        if kind == "wordnet":
-            return synonyms.wordnet(Path(rest) if rest else None)
-        if kind != "neighbours":
-            raise SuiteError(
-                f'no synonym source "{name}"; {nearest(name, ["neighbours", "pairs:", "wordnet"])}'
-            )
-        model = self.token_model()
-        if model is None:
-            raise SuiteError(
-                'synonyms = "neighbours" needs an encoder with tokens; use "wordnet" or "pairs:FILE"'
-            )
-        self.say("finding the neighbours of every word")
-        words, vectors = model.words()
-        return synonyms.neighbours(words, vectors, threshold=NEIGHBOUR_COSINE, top=NEIGHBOURS)
+            return Source("", {})
+        self.say(f"making the synonyms {name}")
+        return synonyms(name, self.token_model)

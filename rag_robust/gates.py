@@ -33,7 +33,8 @@ _ERRORS = frozenset({"crash", "timeout", "refused", "parse", "overflow"})
 class Number:
     """An estimate of one metric for one condition of a task ("" where a metric spans them all).
 
-    `policy` names a degenerate baseline, "" for the system itself.
+    `policy` names a degenerate baseline, "" for the system itself. `trials` are the means of an
+    attack's trials where it has more than one: how much hangs on its seed.
     """
 
     task: str
@@ -41,6 +42,7 @@ class Number:
     metric: str
     estimate: Estimate
     policy: str = ""
+    trials: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,9 @@ class _Sampler:
             for condition in conditions:
                 if condition == CLEAN and (metric.endswith(" drop") or task.kind == "attack"):
                     continue
-                yield Number(task.name, condition, metric, self.sample(task, metric, condition).estimate)
+                sample = self.sample(task, metric, condition)
+                trials = tuple(self._trials(sample))
+                yield Number(task.name, condition, metric, sample.estimate, trials=trials)
         if task.kind == "questions":
             yield from self._policies(task, own, list(wanted))
 
@@ -165,6 +169,15 @@ class _Sampler:
             for metric in wanted:
                 estimate = self._estimated(task, metric, "", records).estimate
                 yield Number(task.name, "", metric, estimate, policy)
+
+    def _trials(self, sample: _Sample) -> Iterator[float]:
+        """The mean over queries of each trial by itself, if there is more than one."""
+        seeds = sorted({r.seed for r in sample.records if r.condition == sample.condition})
+        for seed in seeds if len(seeds) > 1 else ():
+            part = [r for r in sample.records if r.condition != sample.condition or r.seed == seed]
+            values = metrics.load(sample.metric)(part, self.corpora[sample.task.name])
+            if np.isfinite(values).any():
+                yield float(np.nanmean(values))
 
     def of_gate(self, gate: Gate) -> _Sample:
         task = self.suite.select(gate.task)

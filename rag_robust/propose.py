@@ -2,91 +2,85 @@
 
 from __future__ import annotations
 
-import time
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-import numpy as np
+from numpy.random import Generator
 
 from rag_robust.assemble import Session, World
-from rag_robust.attacks._view import Secrets, Tick, View, check_budget
+from rag_robust.attacks._view import Tick, Tools, View, check_budget
 from rag_robust.certify import substitute
+from rag_robust.defended import sized
 from rag_robust.errors import BudgetError, TargetError, ThreatModelError
-from rag_robust.plan import ChangeUnit, known_queries, make_attack
-from rag_robust.seeds import digest, generator
+from rag_robust.measured import Effort, facts
+from rag_robust.seeds import generator
 from rag_robust.store import change_to_json
-from rag_robust.suite import Task
-from rag_robust.systems.pipeline import Pipeline
-from rag_robust.types import Change, Passage, Query, Record, System
+from rag_robust.task import Task
+from rag_robust.threats import demotes, known_queries, make_attack, neutral, secrets, target_of
+from rag_robust.types import Attack, Change, Passage, Query
+from rag_robust.unfinished import Unfinished
+from rag_robust.work import ChangeUnit, Done
 
-__all__ = ["Done", "make_change", "sized"]
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a unit gave: records, and artifacts `key -> (kind, JSON value)`."""
-
-    records: tuple[Record, ...] = ()
-    artifacts: dict[str, tuple[str, object]] = field(default_factory=dict)
+__all__ = ["make_change"]
 
 
 def make_change(session: Session, unit: ChangeUnit, tick: Tick | None = None) -> Done:
     """Let the attack propose, hold it against its budget, and keep the change or the failure."""
     task = session.suite.select(unit.task)
-    concept = session.concept(task) if task.concept else None
-    attack = make_attack(unit.attack, task, concept)
-    world = session.world("")
-    model = session.token_model("")
-    queries = known_queries(session, task, unit.query_id)
-    rng = generator(session.suite.seed, task.name, unit.attack, unit.query_id or task.concept)
-    embed = world.encoder.encode if world.encoder else None
-    view = View(attack.threat, Secrets(queries, world.corpus.passages, model, embed, world.score))
-    if model is not None:
-        view.n_tokens = model.n_tokens
+    attack = make_attack(unit.attack, task, session.concept(task) if task.concept else None)
+    known = known_queries(session, task, unit.query_id)
+    rng = generator(session.suite.seed, task.name, unit.attack, unit.query_id or task.concept, unit.trial)
+    view = _view(session, task, attack, known)
+    effort = Effort(view.secrets.models)
+    if session.unfinished is not None:
+        view.checkpoint = Unfinished(session.unfinished / f"{unit.key}.json", effort)
     if tick is not None:
         view.tick = tick
-    threat, ruler = attack.threat, view.n_tokens  # as they are before the attack has them in hand
-    started = time.perf_counter()
-    body: dict[str, object] = {"attack": unit.attack, "known": [q.text for q in queries]}
+    body: dict[str, object] = {"attack": unit.attack, "known": [q.text for q in known], "trial": unit.trial}
+    change = Change()
     try:
-        if threat.writes == "edit":
-            view.targets = tuple(_outsiders(world, task, queries[0]))
-            view.variants = _variants(session, task)
-        editable = {p.id: p for p in view.targets}
-        change = _renamed(attack(view, rng))
-        check_budget(change, threat, editable, ruler)
-        body |= {"change": change_to_json(change), "facts": _facts(world, queries, change)}
+        change = _proposed(session, task, attack, view, rng)
+        body["change"] = change_to_json(change)
     except (BudgetError, ThreatModelError) as error:
         body["failure"] = {"kind": "budget", "message": str(error)}
     except TargetError as error:
         body["failure"] = {"kind": error.kind, "message": str(error)}
-    body |= {"calls": view.calls, "seconds": time.perf_counter() - started}
+    work = effort.spent()
+    body |= {"calls": view.calls, "seconds": work["wall_s"], "work": work, "notes": _plain(view.notes)}
+    body |= {"target": view.target, "facts": facts(session, task, known, change)}
     return Done(artifacts={unit.key: ("change", body)})
 
 
-def sized(system: System, task: Task) -> System:
-    """The system as deep as the task looks, without its generator unless the task asks for it."""
-    if not isinstance(system, Pipeline):
-        return system
-    if task.generate:
-        return replace(system, k=max(task.depth, system.context))
-    return replace(system, k=task.depth, context=1, generate=None)
+def _proposed(session: Session, task: Task, attack: Attack, view: View, rng: Generator) -> Change:
+    """The change under neutral ids, within its budget."""
+    threat, ruler = attack.threat, view.n_tokens  # as they are before the attack has them in hand
+    if threat.writes == "edit":
+        view.targets = tuple(_targets(session.world(""), task, attack, view.secrets.queries[0]))
+        view.variants = _variants(session, task)
+    editable = {p.id: p for p in view.targets}
+    proposed = attack(view, rng)
+    change = replace(proposed, inserted=neutral(proposed.inserted))
+    check_budget(change, threat, editable, ruler)
+    return change
 
 
-def _renamed(change: Change) -> Change:
-    """Inserted passages under neutral ids, so that none wins a tie, or a filter, by its name."""
-    named = [replace(p, id=f"inserted-{digest(p.full, i)[:12]}") for i, p in enumerate(change.inserted)]
-    return replace(change, inserted=tuple(named))
+def _view(session: Session, task: Task, attack: Attack, known: Sequence[Query]) -> View:
+    """What the attack sees; tokens are counted by the tokenizer of its first encoder."""
+    view = View(
+        attack.threat,
+        secrets(session, task, known),
+        tools=Tools(language_model=session.language_model),
+        target=target_of(session, task, known[0]) if known and attack.threat.writes == "insert" else None,
+    )
+    if view.secrets.models:
+        view.n_tokens = view.secrets.models[0].n_tokens
+    return view
 
 
-def _facts(world: World, queries: Sequence[Query], change: Change) -> dict[str, object]:
-    """The objective as the harness measures it, on text: cosine to the centroid, and its ceiling."""
-    if world.encoder is None or world.encoder.similarity != "cosine" or not change.inserted:
-        return {}
-    known = world.encoder.encode([q.text for q in queries], "query").mean(axis=0)
-    ceiling = float(np.linalg.norm(known))
-    vectors = world.encoder.encode([p.full for p in change.inserted], "passage")
-    return {"ceiling": ceiling, "cosine": [float(v @ known / ceiling) for v in vectors]}
+def _plain(notes: dict[str, object]) -> object:
+    """The notes as JSON values: what is none becomes text, what is no number nothing."""
+    return json.loads(json.dumps(notes, default=str), parse_constant=lambda _: None)
 
 
 def _ranking(world: World, task: Task, query: Query) -> list[Passage]:
@@ -99,14 +93,25 @@ def _ranking(world: World, task: Task, query: Query) -> list[Passage]:
         raise TargetError(message, "not_applicable") from error
 
 
-def _outsiders(world: World, task: Task, query: Query) -> list[Passage]:
-    return _ranking(world, task, query)[task.k :]
+def _targets(world: World, task: Task, attack: Attack, query: Query) -> list[Passage]:
+    """What an editing attacker owns: passages to bring up from below the first k, or ones to bring down.
+
+    The latter are those relevant to the query, or where none is judged, the first k.
+    """
+    if not demotes(attack):
+        return _ranking(world, task, query)[task.k :]
+    grades = world.corpus.qrels.get(query.id, {})
+    relevant = [
+        world.corpus.passages[i] for i in sorted(grades) if grades[i] > 0 and i in world.corpus.passages
+    ]
+    return relevant or _ranking(world, task, query)[: task.k]
 
 
 def _variants(session: Session, task: Task) -> Callable[[Passage], list[Passage]]:
-    source = session.synonyms(task.synonyms)
+    """The edits of a passage by the task's synonyms, which are looked up when first used."""
 
     def variants(passage: Passage) -> list[Passage]:
+        source = session.synonyms(task.synonyms)
         swapped = substitute.variants(passage.text, source, max_per_word=task.per_word)
         return [replace(passage, text=text) for _, text in swapped]
 

@@ -18,12 +18,16 @@ from rag_robust import execute
 from rag_robust.assemble import Session
 from rag_robust.errors import UsageError
 from rag_robust.gates import Result, judge, world_key
-from rag_robust.plan import ChangeUnit, Plan, RecordUnit, build
-from rag_robust.propose import Done, make_change
+from rag_robust.plan import Plan, build
+from rag_robust.propose import make_change
 from rag_robust.store import Store, change_from_json
-from rag_robust.suite import Suite, Task, parse
+from rag_robust.suite import Suite, parse
+from rag_robust.task import Task
+from rag_robust.threats import judged_queries, known_queries
 from rag_robust.trial import make_records
 from rag_robust.types import Change, Executor, Failure, Record, System
+from rag_robust.unfinished import forget
+from rag_robust.work import ChangeUnit, Done, RecordUnit
 
 __all__ = ["Progress", "run"]
 
@@ -64,7 +68,14 @@ def run(
             "and what one worker inserts another would find; use workers=1"
         )
     say = partial(progress, 0, 1)
-    session = Session(suite, device=device, cache_folder=cache or folder / "cache", system=system, say=say)
+    session = Session(
+        suite,
+        device=device,
+        cache_folder=cache or folder / "cache",
+        system=system,
+        unfinished=folder / "unfinished",
+        say=say,
+    )
     plan = build(session)
     with closing(Store(folder, create=True)) as store:
         store.claim(suite.name)
@@ -90,6 +101,8 @@ def _work(session: Session, store: Store, plan: Plan, workers: int, progress: Pr
     for phase in work:
         for unit, result in executor(_worker(session, workers, meter), phase):
             store.add(result.records, result.artifacts)
+            if isinstance(unit, ChangeUnit):
+                forget(session.unfinished, unit.key)
             meter.finished(unit)
 
 
@@ -97,7 +110,7 @@ def _worker(session: Session, workers: int, meter: _Meter) -> Callable[[Unit], t
     if workers == 1:
         return partial(_do, session, meter.tick)
     suite = session.suite.model_dump_json(by_alias=True)
-    return partial(_do_elsewhere, suite, session.device, str(session.folder), workers)
+    return partial(_do_elsewhere, suite, session.device, session.folder, session.unfinished, workers)
 
 
 def _do(session: Session, tick: Callable[[Unit, int, int], None] | None, unit: Unit) -> tuple[Unit, Done]:
@@ -106,15 +119,17 @@ def _do(session: Session, tick: Callable[[Unit, int, int], None] | None, unit: U
     return unit, make_change(session, unit, partial(tick, unit) if tick else None)
 
 
-def _do_elsewhere(suite: str, device: str, folder: str, workers: int, unit: Unit) -> tuple[Unit, Done]:
-    return _do(_session(suite, device, folder, workers), None, unit)
+def _do_elsewhere(
+    suite: str, device: str, folder: Path, unfinished: Path | None, workers: int, unit: Unit
+) -> tuple[Unit, Done]:
+    return _do(_session(suite, device, folder, unfinished, workers), None, unit)
 
 
 @lru_cache(maxsize=1)
-def _session(suite: str, device: str, folder: str, workers: int) -> Session:
+def _session(suite: str, device: str, folder: Path, unfinished: Path | None, workers: int) -> Session:
     """A worker process's own session, made once; torch, loaded later, takes its share of the cores."""
     os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
-    return Session(parse(json.loads(suite)), device=device, cache_folder=Path(folder))
+    return Session(parse(json.loads(suite)), device=device, cache_folder=folder, unfinished=unfinished)
 
 
 @dataclass
@@ -176,9 +191,8 @@ def _world(session: Session, task: Task, records: Sequence[Record]) -> dict[str,
         questions = session.questions(task.name)
         queries = {q.query.id: q.query for q in questions.questions}
         qrels = {q.query.id: dict.fromkeys(q.gold, 1) for q in questions.questions}
-    elif task.concept:
-        concept = session.concept(task)
-        queries |= {q.id: q for q in (*concept.held_in, *concept.held_out)}
+    elif task.kind == "attack" and task.knows != "knows-all":
+        queries |= {q.id: q for q in (*known_queries(session, task), *judged_queries(session, task))}
     asked = {r.query_id for r in own}
     kept = {i: {p: int(g) for p, g in grades.items()} for i, grades in qrels.items() if i in asked}
     seen = {h.passage_id for r in own for h in r.hits} | {i for r in own for i in r.inserted}

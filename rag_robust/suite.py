@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from rag_robust.corpus.data import data_folder
 from rag_robust.errors import SuiteError, nearest
+from rag_robust.task import Positive, Table, Task
 
 __all__ = [
     "CorpusConfig",
@@ -29,15 +30,10 @@ __all__ = [
 ]
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[int, Field(ge=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CorpusConfig(_Table):
+class CorpusConfig(Table):
     """Which passages, queries and judgements, and how many of them."""
 
     source: str
@@ -47,7 +43,7 @@ class CorpusConfig(_Table):
     max_words: Positive | None = None
 
 
-class RetrieverConfig(_Table):
+class RetrieverConfig(Table):
     """The first stage: "dense" needs an encoder and an index, "hybrid" fuses dense and BM25."""
 
     kind: Literal["dense", "bm25", "hybrid"] = "dense"
@@ -59,7 +55,7 @@ class RetrieverConfig(_Table):
     weights: tuple[float, float] = (0.5, 0.5)
 
 
-class RerankerConfig(_Table):
+class RerankerConfig(Table):
     """A second stage that re-orders the first `depth` hits by any score."""
 
     kind: Literal["bi-encoder", "cross-encoder", "query-likelihood"]
@@ -67,7 +63,7 @@ class RerankerConfig(_Table):
     depth: Positive = 50
 
 
-class GeneratorConfig(_Table):
+class GeneratorConfig(Table):
     """What writes answers: a causal LM, an OpenAI-compatible endpoint, or canned text for tests."""
 
     kind: Literal["huggingface", "openai", "canned"] = "huggingface"
@@ -79,7 +75,7 @@ class GeneratorConfig(_Table):
     default: str = ""
 
 
-class SystemConfig(_Table):
+class SystemConfig(Table):
     """The system under test: a pipeline of ours, a user's function, or an HTTP endpoint.
 
     `version` says what an endpoint serves: records are kept and used again for one version.
@@ -107,73 +103,7 @@ class SystemConfig(_Table):
         return self
 
 
-class Task(_Table):
-    """One question about the system; at most one of perturb, attack, certify, questions.
-
-    With none of them the task measures the clean system. `with` holds the method's own parameters.
-    """
-
-    name: Annotated[str, Field(min_length=1)]
-    perturb: str | None = None
-    attack: str | None = None
-    certify: str | None = None
-    questions: str | None = None
-    threat: Literal["knows-all", "knows-what"] | None = None
-    concept: str | None = None
-    information: str | None = None
-    passages: Positive = 1
-    k: Positive = 10
-    depth: Positive = 20
-    generate: bool = False
-    limit: Positive | None = None
-    synonyms: str = "neighbours"
-    per_word: Positive | None = None
-    forms: tuple[str, ...] = ("typo",)
-    documents: tuple[Literal["gold", "removed", "different", "retrieved"], ...] = (
-        "gold",
-        "removed",
-        "different",
-        "retrieved",
-    )
-    metrics: tuple[str, ...] = ()
-    parameters: Mapping[str, Any] = Field(default_factory=dict, alias="with")
-
-    @model_validator(mode="after")
-    def _one_method(self) -> Task:
-        given = [n for n in ("perturb", "attack", "certify", "questions") if getattr(self, n)]
-        if len(given) > 1:
-            raise ValueError(f"a task does one thing, this one has {' and '.join(given)}")
-        if len(set(self.forms)) < len(self.forms) or len(set(self.documents)) < len(self.documents):
-            raise ValueError("forms and documents name each condition once")
-        if "original" in self.forms:
-            raise ValueError('forms are changes of the query; "original" is always asked')
-        if self.threat == "knows-what" and self.kind == "attack" and not self.concept:
-            raise ValueError('threat "knows-what" needs concept = "concepts/…"')
-        return self
-
-    @property
-    def knows(self) -> Literal["knows-all", "knows-what"]:
-        """What the attacker knows: as stated, else a concept's held-in queries if there is a concept."""
-        return self.threat or ("knows-what" if self.concept else "knows-all")
-
-    @property
-    def kind(self) -> Literal["clean", "perturb", "attack", "certify", "questions"]:
-        """What the task does."""
-        kinds: tuple[Literal["perturb", "attack", "certify", "questions"], ...] = (
-            "perturb",
-            "attack",
-            "certify",
-            "questions",
-        )
-        return next((kind for kind in kinds if getattr(self, kind)), "clean")
-
-    @property
-    def method(self) -> str:
-        """The name of the perturbation, attack, certificate or question source; "clean" for none."""
-        return getattr(self, self.kind) if self.kind != "clean" else "clean"
-
-
-class Gate(_Table):
+class Gate(Table):
     """A threshold on a metric: the whole interval inside [min, max] passes, wholly outside fails."""
 
     task: str
@@ -194,8 +124,12 @@ class Gate(_Table):
         return self
 
 
-class Suite(_Table):
-    """A whole suite; `schema` is the version of this file format."""
+class Suite(Table):
+    """A whole suite; `schema` is the version of this file format.
+
+    `language_model` is what attackers write with and filters judge by, `masked_model` what filters
+    fill gaps with; either is loaded only if it is used.
+    """
 
     version: Literal[1] = Field(alias="schema")
     name: Annotated[str, Field(min_length=1)]
@@ -203,6 +137,8 @@ class Suite(_Table):
     seed: int = 0
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     max_error_share: Share = 0.05
+    language_model: str = "SmolLM2-135M-Instruct"
+    masked_model: str = "SPLADE-tiny"
     corpus: CorpusConfig
     system: SystemConfig = SystemConfig()
     task: tuple[Task, ...] = Field(min_length=1)

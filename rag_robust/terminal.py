@@ -36,10 +36,10 @@ def cache_folder() -> Path:
 
 @contextmanager
 def progress() -> Iterator[Callable[[float, float, str], None]]:
-    """A bar with the time left on a terminal, a line per task elsewhere; both on standard error."""
+    """A bar with the time left on a terminal, elsewhere a line per task and tenth; on standard error."""
     console = err()
     started = begun = time.monotonic()
-    last = ""
+    last = ("", 0)
 
     def left(done: float, planned: float) -> str:
         nonlocal begun
@@ -53,11 +53,12 @@ def progress() -> Iterator[Callable[[float, float, str], None]]:
 
         def line(done: float, planned: float, label: str) -> None:
             nonlocal last
-            if label != last:
+            now = (label, int(10 * done / planned) if planned else 0)
+            if now != last:
                 console.print(
                     f"{time.monotonic() - started:6.0f} s  {label}  {left(done, planned)}", markup=False
                 )
-            last = label
+            last = now
 
         yield line
         return

@@ -9,16 +9,18 @@ from itertools import groupby
 from typing import cast
 
 from rag_robust import certify, perturb, systems
-from rag_robust.assemble import Session, World
+from rag_robust.assemble import Session
+from rag_robust.defended import Guarded, guarded, sized
 from rag_robust.errors import TargetError
 from rag_robust.perturb import document
-from rag_robust.plan import RecordUnit
-from rag_robust.propose import Done, sized
 from rag_robust.seeds import digest, generator
+from rag_robust.simulated import SIMULATED, simulated
 from rag_robust.store import change_to_json
-from rag_robust.suite import Task
 from rag_robust.systems.pipeline import Pipeline
+from rag_robust.task import Task
+from rag_robust.threats import target_of
 from rag_robust.types import (
+    CLEAN,
     Answer,
     Change,
     Changeable,
@@ -31,6 +33,7 @@ from rag_robust.types import (
     Record,
     System,
 )
+from rag_robust.work import Done, RecordUnit
 
 __all__ = ["make_records"]
 
@@ -42,13 +45,21 @@ def make_records(session: Session, unit: RecordUnit) -> Done:
         return _certify(session, task, unit)
     if task.kind == "questions":
         return _questioned(session, task, unit)
+    if task.kind == "attack" and unit.condition == SIMULATED:
+        return simulated(session, task, unit)
     changes: Sequence[Change | Failure | None] = unit.changes or [None] * len(unit.queries)
-    if unit.condition == task.perturb:
+    if task.perturb and unit.condition == task.perturb:
         changes = [Change(reworded={q.id: _reworded(session, task, q)}) for q in unit.queries]
-    return _ask_all(session.world(""), task, unit, changes)
+    world = session.world("")
+    if unit.defence is None:
+        return _ask_all(session, unit, sized(world.system, task), changes)
+    name, rate = unit.defence
+    return _ask_all(session, unit, guarded(world, task, session.suspicions(name), rate), changes)
 
 
-def _ask_all(world: World, task: Task, unit: RecordUnit, changes: Sequence[Change | Failure | None]) -> Done:
+def _ask_all(
+    session: Session, unit: RecordUnit, system: System, changes: Sequence[Change | Failure | None]
+) -> Done:
     """Queries that live in the same changed corpus are asked together."""
     records: dict[str, Record] = {}
     artifacts: dict[str, tuple[str, object]] = {}
@@ -64,15 +75,34 @@ def _ask_all(world: World, task: Task, unit: RecordUnit, changes: Sequence[Chang
             asked = [
                 replace(q, text=r.get(q.id, q.text)) for (q, *_), r in zip(shared, reworded, strict=True)
             ]
-            answers = _in_changed_world(sized(world.system, task), change, asked)
+            answers = _in_changed_world(system, change, asked)
         cost = Cost((time.perf_counter() - started) / len(shared), 1)
         for (query, key, change_key, own), answer in zip(shared, answers, strict=True):
             if isinstance(own, Change) and own.reworded:
                 change_key = digest("reworded", key)
                 artifacts[change_key] = ("change", {"change": change_to_json(own)})
-            base = Record(key, task.name, unit.condition, query.id, 0, cost=cost, change=change_key)
-            records[key] = _filled(base, answer, own)
+            base = Record(key, unit.task, unit.condition, query.id, unit.trial, cost=cost, change=change_key)
+            notes = _notes(session, unit, query) | _detected(system, own, answer)
+            records[key] = replace(_filled(base, answer, own), notes=notes)
     return Done(tuple(records.values()), artifacts)
+
+
+def _notes(session: Session, unit: RecordUnit, query: Query) -> dict[str, str | float]:
+    """The answer an attacker was after, for records in which it may be found."""
+    task = session.suite.select(unit.task)
+    attacked = task.kind == "attack" and unit.condition.split("/")[0] != CLEAN
+    target = target_of(session, task, query) if attacked and task.generate else None
+    return {} if target is None else {"target": target}
+
+
+def _detected(
+    system: System, change: Change | Failure | None, answer: Answer | Failure
+) -> dict[str, str | float]:
+    """The share of the attacker's passages that the defence flags."""
+    if not isinstance(system, Guarded) or not isinstance(change, Change) or isinstance(answer, Failure):
+        return {}
+    written = (*change.inserted, *change.edited.values())
+    return {"detected": float(system.flag(written, written).mean())} if written else {}
 
 
 def _in_changed_world(

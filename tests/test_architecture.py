@@ -19,10 +19,11 @@ PACKAGE = ROOT.name
 LEVELS = {
     0: "errors seeds stats text types",
     1: "corpus encode generate index retrieve",
-    2: "attacks certify perturb questions systems",
+    2: "attacks certify defend perturb questions systems",
     3: "aggregate metrics",  # beside the others: sees level 0 only
-    4: "assemble execute gates plan propose run store suite trial",
-    5: "__main__ cli doctor pytest_plugin report terminal",
+    4: "assemble attack_units defended execute gates lone_attack measured plan propose run simulated store "
+    "suite suspicions task threats trial unfinished work written",
+    5: "__main__ cli cli_attack cli_geometry doctor pytest_plugin report terminal",
 }
 LEVEL = {"": -1} | {part: level for level, parts in LEVELS.items() for part in parts.split()}
 
@@ -44,15 +45,15 @@ HEAVY = {
     "openai": "generate",
     "pandas": "",
     "pyarrow": "corpus",
-    "pydantic": "suite",
+    "pydantic": "suite task",
     "ray": "execute",
-    "rich": "cli report terminal",
-    "scipy": "aggregate attacks stats",
+    "rich": "cli cli_geometry report terminal",
+    "scipy": "aggregate attacks defend stats",
     "sentence_transformers": "encode retrieve",
     "spacy": "perturb questions",
-    "torch": "attacks encode generate index retrieve",
+    "torch": "attacks defend encode generate index retrieve",
     "transformers": "encode generate retrieve",
-    "typer": "cli",
+    "typer": "cli cli_attack cli_geometry",
 }
 """Library to the parts that may wrap it; a new wrapper is a word here."""
 

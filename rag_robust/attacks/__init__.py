@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import pkgutil
+import re
 
 from rag_robust.errors import SuiteError, nearest
 from rag_robust.types import Attack
 
-__all__ = ["attack_class", "describe", "load", "names", "parameters"]
+__all__ = ["attack_class", "describe", "kinds", "load", "names", "parameter_help", "parameters"]
 
+_KINDS: dict[str, type] = {"int": int, "str": str, "float": float, "bool": bool}
 
-_KINDS: dict[str, type | tuple[type, ...]] = {"int": int, "str": str, "float": (int, float)}
+_BLOCK = "\nParameters:\n"
+_PARAMETER = re.compile(r"    (\w+): (.+)")
 
 
 def names() -> list[str]:
@@ -46,6 +50,32 @@ def parameters(name: str) -> dict[str, object]:
     return {f.name: f.default for f in dataclasses.fields(attack_class(name))}  # type: ignore[arg-type]
 
 
+def kinds(name: str) -> dict[str, type]:
+    """The type of each parameter that is a whole number, a number, a text or a yes or no."""
+    fields = dataclasses.fields(attack_class(name))  # type: ignore[arg-type]
+    called = {f.name: getattr(f.type, "__name__", str(f.type)) for f in fields}
+    return {key: _KINDS[kind] for key, kind in called.items() if kind in _KINDS}
+
+
+def parameter_help(name: str) -> dict[str, str]:
+    """What each parameter of an attack does and where it comes from, in one line; "" if that is not told.
+
+    Read from the docstring of its class, where a block "Parameters:" at the end has a line
+    `name: what it does (source)` for each; lines that are indented further go on.
+    """
+    told: dict[str, str] = {}
+    last = ""
+    for line in (inspect.getdoc(attack_class(name)) or "").partition(_BLOCK)[2].splitlines():
+        if found := _PARAMETER.match(line):
+            last = found[1]
+            told[last] = found[2].strip()
+        elif last and line.startswith("     "):
+            told[last] += f" {line.strip()}"
+        else:
+            break
+    return {key: told.get(key, "") for key in parameters(name)}
+
+
 def load(name: str, **given: object) -> Attack:
     """The attack of that name with these parameters.
 
@@ -56,10 +86,12 @@ def load(name: str, **given: object) -> Attack:
     for key in given:
         if key not in known:
             raise SuiteError(f'attack {name} has no parameter "{key}"; {nearest(key, known)}')
-    kinds = {f.name: f.type for f in dataclasses.fields(attack_class(name))}  # type: ignore[arg-type]
+    typed = kinds(name)
     for key, value in given.items():
-        if not isinstance(value, _KINDS.get(str(kinds[key]), object)) or isinstance(value, bool):
-            raise SuiteError(f"attack {name}: {key} is of type {kinds[key]}, got {value!r}")
+        kind = typed.get(key, object)
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        if not fits or (isinstance(value, bool) and kind is not bool):
+            raise SuiteError(f"attack {name}: {key} is of type {kind.__name__}, got {value!r}")
         if isinstance(value, int) and value < 0:
             raise SuiteError(f"attack {name}: {key} cannot be negative, got {value}")
     missing = [key for key, default in known.items() if default is dataclasses.MISSING and key not in given]

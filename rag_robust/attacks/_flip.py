@@ -1,9 +1,10 @@
-"""Token proposals that gradient attacks share: saliency, candidates, and the round trip through text."""
+"""Token flips that gradient attacks share: saliency, candidates, and the best that survives the tokenizer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,91 +12,114 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
 
+from rag_robust.attacks._chain import Chain, Goal, joined, scored, texts
 from rag_robust.encode.tokens import TokenModel
-from rag_robust.errors import ModelError
 
-__all__ = ["State", "clusters", "improve_position", "saliency", "start"]
+__all__ = ["best_of", "clusters", "flips", "retold", "saliency", "scores"]
+
+KEEP = 4
+"""So many of the best screened candidates are scored in full precision."""
+
+SLACK = 0.004
+"""A candidate this far below the unflipped passage in bfloat16 may still be better in float32."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """A passage being written: ids of the whole sequence, where its trigger lies, its similarity.
-
-    `ids` is always the true tokenisation of `text`; `trigger` is a slice of it.
-    """
+class Proposal(NamedTuple):
+    """A candidate that survived the tokenizer."""
 
     ids: tuple[int, ...]
-    trigger: slice
-    information: str
     text: str
-    value: float
 
 
 def saliency(
-    model: TokenModel, state: State, target: torch.Tensor, *, n_grad: int, rng: Generator
-) -> torch.Tensor:
+    model: TokenModel,
+    chains: Sequence[Chain],
+    *,
+    n_grad: int,
+    rngs: Sequence[Generator],
+    screen: TokenModel | None = None,
+    anything: bool = False,
+) -> list[torch.Tensor]:
     """First-order gain of writing token v at trigger position i, averaged over random neighbours.
 
     For n_grad copies of the passage, all but the first with one random trigger position set to a
-    random allowed token, the gradient g_b (l, h) of the similarity at the input embeddings gives
+    random allowed token, the gradient g_b (l, h) of the goal at the input embeddings gives
     G_b = g_b Wᵀ (l, V). Each row of G_b is divided by its norm, ‖g W‖ = √(g WᵀW gᵀ), and the copies
-    are averaged: S = mean_b G_b / ‖G_b‖, shape (l, V). Tokens that may not be written get −∞.
+    are averaged: S = mean_b G_b / ‖G_b‖, shape (l, V) per chain. Tokens that may not be written get −∞.
+
+    `screen` is the model in low precision, for the gradient alone. The language model of a fluent
+    goal has another vocabulary and no part in it. With
+    `anything`, random tokens are of the whole vocabulary, as the released code draws them.
 
     *Source*: Ben-Tov and Sharif 2025, Algorithm 1. The norms come from the h × h Gram matrix
     instead of the l × V gradient (exact), and random tokens are drawn from the allowed ones.
     """
-    length = state.trigger.stop - state.trigger.start
-    batch = torch.tensor(state.ids, device=target.device).repeat(n_grad, 1)
-    allowed = torch.nonzero(model.allowed).squeeze(1)
-    where = torch.as_tensor(rng.integers(0, length, n_grad - 1), device=target.device)
-    what = allowed[torch.as_tensor(rng.integers(0, len(allowed), n_grad - 1), device=target.device)]
-    batch[torch.arange(1, n_grad, device=target.device), state.trigger.start + where] = what
-    gradient = model.gradient(batch, target)[:, state.trigger]
-    norm = torch.einsum("bih,hk,bik->bi", gradient, model.gram, gradient).clamp_min(1e-24).sqrt()
-    mean = (gradient / norm.unsqueeze(-1)).mean(dim=0)
-    return (mean @ model.matrix.float().T).masked_fill(~model.allowed, -torch.inf)
+    pool = torch.nonzero(torch.ones_like(model.allowed) if anything else model.allowed).squeeze(1)
+    batches = [_neighbours(c, n_grad, pool, rng) for c, rng in zip(chains, rngs, strict=True)]
+    targets = [_pull(model, c.goal, batch) for c, batch in zip(chains, batches, strict=True)]
+    gradients = _together((screen or model).gradient, batches, targets)
+    found = []
+    for chain, whole in zip(chains, gradients, strict=True):
+        gradient = whole[:, chain.trigger]
+        norm = torch.einsum("bih,hk,bik->bi", gradient, model.gram, gradient).clamp_min(1e-24).sqrt()
+        mean = (gradient / norm.unsqueeze(-1)).mean(dim=0)
+        found.append((mean @ model.matrix.float().T).masked_fill(~model.allowed, -torch.inf))
+    return found
 
 
-def improve_position(
-    model: TokenModel, state: State, target: torch.Tensor, *, position: int, tokens: torch.Tensor
-) -> State:
-    """The best passage with one of `tokens` at a trigger position, or the same one if none is better.
+def flips(chain: Chain, positions: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """The chain's ids with token `tokens[j]` at trigger position `positions[j]`: (n, length)."""
+    rows = torch.tensor(chain.ids, device=tokens.device).repeat(len(tokens), 1)
+    rows[torch.arange(len(tokens), device=tokens.device), chain.trigger.start + positions] = tokens
+    return rows
 
-    All candidates are scored in one batch of exact length; from the best down, the first whose
-    text tokenises back to the very same ids is taken. Monotone: the value never falls.
+
+def best_of(
+    model: TokenModel,
+    chains: Sequence[Chain],
+    candidates: Sequence[torch.Tensor],
+    *,
+    screen: TokenModel | None = None,
+    keep: int = KEEP,
+) -> list[Chain]:
+    """Each chain, or the best of its candidates (n, length) if that is better: values never fall.
+
+    All candidates of all chains of one length are scored in one batch by `screen` (the model in low
+    precision, or itself). From the best down, those whose text tokenises back to the very same ids
+    are kept, at most `keep`, and these alone are scored in full precision.
     """
-    where = state.trigger.start + position
-    tokens = tokens[tokens != state.ids[where]]
-    batch = torch.tensor(state.ids, device=target.device).repeat(len(tokens), 1)
-    batch[:, where] = tokens
-    values = model.similarity(batch, target)
-    for row in torch.argsort(values, descending=True, stable=True).tolist():
-        value = float(values[row])
-        if value <= state.value:
-            return state
-        ids = tuple(batch[row].tolist())
-        if (text := _round_trip(model, state, ids)) is not None:
-            return replace(state, ids=ids, text=text, value=value)
-    return state
+    screen = screen or model
+    slack = 0.0 if screen is model else SLACK
+    rows = [
+        torch.cat([torch.tensor([c.ids], device=r.device), r])
+        for c, r in zip(chains, candidates, strict=True)
+    ]
+    values = scores(screen, chains, rows)
+    kept = []
+    for chain, ids, value in zip(chains, rows, values, strict=True):
+        floor = float(value[0]) - slack if chain.goal.plain else -np.inf
+        kept.append(_survivors(model, chain, ids[1:], value[1:], keep=keep, floor=floor))
+    return _winners(model, chains, kept)
 
 
-def start(
-    model: TokenModel, information: str, drafts: Sequence[str], target: torch.Tensor, *, tokens: int
-) -> State:
-    """The best draft of a passage: `information`, then a draft's words repeated up to `tokens` tokens.
+def scores(model: TokenModel, chains: Sequence[Chain], rows: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Similarity of each chain's rows (n, length) to its target: (n,) per chain."""
+    return _together(model.similarity, rows, [c.goal.target for c in chains])
 
-    Raises:
-        ModelError: the information leaves no room, or no draft survives the tokenizer.
+
+def retold(model: TokenModel, chain: Chain, rows: torch.Tensor, *, unless: str) -> Chain:
+    """The best candidate as its text tokenises again, if the number of tokens is the same; else the chain.
+
+    The published rule: candidates whose text is `unless` are left out, and so nothing says that the
+    best one is better than the chain itself.
     """
-    room = tokens - model.n_tokens(information)
-    if room < 1:
-        raise ModelError(f"the information alone has {tokens - room} tokens of {tokens}; raise tokens")
-    states = [s for draft in drafts if (s := _draft(model, information, draft, room)) is not None]
-    if not states:
-        raise ModelError("no start of the trigger tokenises back to itself; give other queries")
-    values = [float(model.similarity(torch.tensor([s.ids], device=target.device), target)[0]) for s in states]
-    best = int(np.argmax(values))
-    return replace(states[best], value=values[best])
+    told = [joined(model, chain, row.tolist()) for row in rows]
+    kept = [
+        replace(chain, ids=tuple(ids), text=text)
+        for ids, text in zip(model.ids_many(told), told, strict=True)
+        if len(ids) == len(chain.ids) and text != unless
+    ]
+    return max(scored(model, kept), key=lambda c: c.value) if kept else chain
 
 
 def clusters(vectors: NDArray[np.float32], k: int, rng: Generator) -> list[NDArray[np.int64]]:
@@ -110,21 +134,61 @@ def clusters(vectors: NDArray[np.float32], k: int, rng: Generator) -> list[NDArr
     return [rows for c in range(k) if len(rows := np.flatnonzero(best == c))]
 
 
-def _draft(model: TokenModel, information: str, draft: str, room: int) -> State | None:
-    """A state whose trigger is the first `room` tokens of the repeated draft, or a few less."""
-    special = set(model.encoder.model.tokenizer.all_special_ids)
-    plain = model.ids(information)
-    n_tail = next((n for n, i in enumerate(reversed(plain)) if i not in special), 0)
-    n_head = len(plain) - n_tail
-    body = model.ids(f"{information} {' '.join([draft] * room)}")
-    for stop in range(min(n_head + room, len(body) - n_tail), n_head, -1):
-        state = State((*body[:stop], *plain[n_head:]), slice(n_head, stop), information, "", -np.inf)
-        if (text := _round_trip(model, state, state.ids)) is not None:
-            return replace(state, text=text)
-    return None
+def _neighbours(chain: Chain, n: int, pool: torch.Tensor, rng: Generator) -> torch.Tensor:
+    """The chain's ids and n − 1 copies with one random token of the pool at one random trigger position."""
+    where = torch.as_tensor(rng.integers(0, len(chain), n - 1), device=pool.device)
+    what = pool[torch.as_tensor(rng.integers(0, len(pool), n - 1), device=pool.device)]
+    return torch.cat([torch.tensor([chain.ids], device=pool.device), flips(chain, where, what)])
 
 
-def _round_trip(model: TokenModel, state: State, ids: Sequence[int]) -> str | None:
-    """The text of the ids, if tokenising the whole of it gives these very ids; else None."""
-    text = f"{state.information} {model.decode(ids[state.trigger]).strip()}"
-    return text if tuple(model.ids(text)) == tuple(ids) else None
+def _pull(model: TokenModel, goal: Goal, rows: torch.Tensor) -> torch.Tensor:
+    """What each row's vector is to move along: the target, less the norm's own direction (n, dim)."""
+    if not goal.norm_weight:
+        return goal.target.expand(len(rows), -1)
+    vectors = model.vectors(rows)
+    return goal.target - goal.norm_weight * torch.nn.functional.normalize(vectors, dim=-1)
+
+
+def _together(
+    function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    batches: Sequence[torch.Tensor],
+    targets: Sequence[torch.Tensor],
+) -> list[torch.Tensor]:
+    """`function` of every batch, those of equal length in one call."""
+    out: dict[int, torch.Tensor] = {}
+    for length in dict.fromkeys(b.shape[1] for b in batches):
+        own = [i for i, b in enumerate(batches) if b.shape[1] == length]
+        wanted = [targets[i].expand(len(batches[i]), -1) for i in own]
+        result = function(torch.cat([batches[i] for i in own]), torch.cat(wanted))
+        out |= zip(own, torch.split(result, [len(batches[i]) for i in own]), strict=True)
+    return [out[i] for i in range(len(batches))]
+
+
+def _survivors(
+    model: TokenModel, chain: Chain, rows: torch.Tensor, values: torch.Tensor, *, keep: int, floor: float
+) -> list[Proposal]:
+    """The best rows above `floor` that are what their own text tokenises to, at most `keep`."""
+    best_first = torch.argsort(values, descending=True, stable=True)
+    order = best_first[: int((values > floor).sum())].tolist()
+    found: list[Proposal] = []
+    for start in range(0, len(order), 2 * keep):
+        ids = [tuple(rows[i].tolist()) for i in order[start : start + 2 * keep]]
+        told = texts(model, chain, ids)
+        found += [Proposal(i, t) for i, t in zip(ids, told, strict=True) if t is not None]
+        if len(found) >= keep:
+            break
+    return found[:keep]
+
+
+def _winners(model: TokenModel, chains: Sequence[Chain], kept: Sequence[Sequence[Proposal]]) -> list[Chain]:
+    proposed = [
+        replace(chain, ids=ids, text=text, value=-np.inf)
+        for chain, proposals in zip(chains, kept, strict=True)
+        for ids, text in proposals
+    ]
+    found = iter(scored(model, proposed))
+    out = []
+    for chain, proposals in zip(chains, kept, strict=True):
+        rivals = [next(found) for _ in proposals]
+        out.append(max([chain, *rivals], key=lambda c: c.value))
+    return out

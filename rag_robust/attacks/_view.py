@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from rag_robust.errors import BudgetError, TargetError, ThreatModelError
 from rag_robust.text import changed_tokens
-from rag_robust.types import Change, Kind, Passage, Query, Score, ThreatModel
+from rag_robust.types import Answer, Change, Kind, Passage, Query, Score, ThreatModel
 
 if TYPE_CHECKING:
     from rag_robust.encode.tokens import TokenModel
+    from rag_robust.generate.language_model import LanguageModel
 
-__all__ = ["Secrets", "Tick", "View", "check_budget"]
+__all__ = ["Checkpoint", "Secrets", "Tick", "Tools", "View", "check_budget"]
 
 
 class Tick(Protocol):
@@ -30,15 +31,40 @@ def _quiet(done: int, total: int, /) -> None:
     pass
 
 
+class Checkpoint(Protocol):
+    """Where an unfinished attack keeps what it needs to go on."""
+
+    def save(self, state: object, /) -> None:
+        """Keep a JSON value in place of the one before."""
+
+    def load(self) -> object | None:
+        """The value kept last, or None."""
+
+
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What the victim knows and an attacker may be shown; None where the system has no such thing."""
+    """What the victim knows and an attacker may be shown; None where the system has no such thing.
+
+    `models` are all encoders whose gradients are given, for an ensemble of surrogates; where it is
+    empty, `model` is the only one. `ask(query, poison)` is what the whole system answers with the
+    poison inserted, `answer(query, texts)` what its generator makes of these texts alone.
+    """
 
     queries: Sequence[Query] = ()
     passages: Mapping[str, Passage] = field(default_factory=dict)
     model: TokenModel | None = None
     embed: Callable[[Sequence[str], Kind], NDArray[np.float32]] | None = None
     score: Score | None = None
+    models: Sequence[TokenModel] = ()
+    ask: Callable[[Query, Sequence[Passage]], Answer] | None = None
+    answer: Callable[[Query, Sequence[str]], str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What an attacker brings along: no secret of the victim; each is made when it is first used."""
+
+    language_model: Callable[[], LanguageModel] | None = None
 
 
 @dataclass
@@ -48,7 +74,8 @@ class View:
     Reading what is not declared raises `ThreatModelError`; `calls` counts every text sent to the
     victim and going over `budget.oracle_calls` raises `BudgetError`. `targets` are the passages
     an editing attacker owns, `variants` the edits it may make to one, `n_tokens` the ruler of the
-    token budget: none of them is a secret of the victim.
+    token budget, `target` the wrong answer it is after: none of them is a secret of the victim.
+    `notes` are JSON values that the attack wants kept beside its change.
     """
 
     threat: ThreatModel
@@ -58,6 +85,10 @@ class View:
     n_tokens: Callable[[str], int] = lambda text: len(text.split())
     tick: Tick = _quiet
     calls: int = 0
+    tools: Tools = Tools()
+    target: str | None = None
+    checkpoint: Checkpoint | None = None
+    notes: dict[str, object] = field(default_factory=dict)
 
     @property
     def queries(self) -> tuple[Query, ...]:
@@ -75,9 +106,32 @@ class View:
     def model(self) -> TokenModel:
         """White-box access to an encoder: the victim's, or a surrogate the suite names."""
         self._need("gradients")
-        if self.secrets.model is None:
+        return self.models[0]
+
+    @property
+    def models(self) -> tuple[TokenModel, ...]:
+        """Every encoder the attacker has in hand; more than one is an ensemble of surrogates."""
+        self._need("gradients")
+        if self.secrets.model is None and not self.secrets.models:
             raise _cannot("has no encoder to take gradients from; name a surrogate")
-        return self.secrets.model
+        return tuple(self.secrets.models) or tuple(filter(None, [self.secrets.model]))
+
+    @property
+    def language_model(self) -> LanguageModel:
+        """The attacker's own language model; it belongs to nobody's secrets."""
+        if self.tools.language_model is None:
+            raise TargetError("the attacker was given no language model", "not_applicable")
+        return self.tools.language_model()
+
+    @property
+    def target_answer(self) -> str:
+        """The wrong answer the attacker wants for the first query, chosen by the harness."""
+        if self.target is None:
+            raise TargetError(
+                "there is no wrong answer to aim at: no answers are known; state target = in the task",
+                "not_applicable",
+            )
+        return self.target
 
     def embed(self, texts: Sequence[str], kind: Kind) -> NDArray[np.float32]:
         """Vectors of shape (n, dim) from the victim's encoder."""
@@ -94,6 +148,36 @@ class View:
             raise _cannot("tells no scores of single passages, or not those it ranks by")
         self._spend(len(texts))
         return self.secrets.score(query.text, texts)
+
+    def ask(self, query: Query, poison: Sequence[Passage]) -> Answer:
+        """What the whole system answers with these passages inserted; one call."""
+        self._need("answers")
+        if self.secrets.ask is None:
+            raise _cannot("has no generator, or passages cannot be inserted, so it cannot be asked")
+        self._spend(1)
+        return self.secrets.ask(query, poison)
+
+    def answer(self, query: Query, texts: Sequence[str]) -> str:
+        """What the victim's generator answers when it is given these texts alone; one call."""
+        self._need("answers")
+        if self.secrets.answer is None:
+            raise _cannot("has no generator that can be given its passages")
+        self._spend(1)
+        return self.secrets.answer(query, texts)
+
+    def save(self, state: object) -> None:
+        """Keep a JSON value from which the attack can go on if it is interrupted; calls stay spent."""
+        if self.checkpoint is not None:
+            self.checkpoint.save({"calls": self.calls, "state": state})
+
+    def load(self) -> object | None:
+        """What an interrupted run of this very attack saved last; None for a fresh start."""
+        kept = self.checkpoint.load() if self.checkpoint is not None else None
+        if not isinstance(kept, dict):
+            return None
+        self.calls = max(self.calls, kept["calls"])
+        state: object = kept["state"]
+        return state
 
     def _need(self, what: str) -> None:
         if what not in self.threat.reads:

@@ -8,111 +8,111 @@ costs one target whatever the sample's size:
 
 and ‖c‖ is the ceiling for any single passage. One step takes the gradient of the objective at the
 input embeddings, averaged over n_grad random neighbours (`_flip.saliency`), draws n_flip trigger
-positions, and for each in order tries the n_cand most salient tokens by their true objective.
+positions, and for each in order tries the most salient tokens by their true objective (`_steps`).
 
 *Source*: Ben-Tov and Sharif, GASLITEing the Retrieval, CCS 2025, Algorithm 1. We differ where the
-released code is known to lose: the unchanged passage stays a candidate, so the objective is
-monotone; a flip must survive the tokenizer in the whole passage, not by the trigger's length; all
-candidates are the most salient ones, none drawn from the tail; random tokens are writable ones;
-the trigger starts from the known queries instead of a language model.
+released code is known to lose (profile "paper" follows it): the unchanged passage stays a
+candidate, so the objective is monotone; a flip must survive the tokenizer in the whole passage,
+not by the trigger's length; random tokens are writable ones; nothing is tried twice from the same
+passage; candidates are screened in bfloat16 and judged in float32; the trigger starts from the
+known queries instead of a language model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
-import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from rag_robust.attacks._flip import State, clusters, improve_position, saliency, start
+from rag_robust.attacks._chain import Chain, Goal
+from rag_robust.attacks._search import Limits, begun, centroid, checked, climb, told, white_box
+from rag_robust.attacks._steps import STEPS, Engine, Search
 from rag_robust.attacks._view import View
 from rag_robust.encode.tokens import TokenModel
-from rag_robust.types import Budget, Change, Passage, ThreatModel
+from rag_robust.errors import ModelError
+from rag_robust.types import Change, ThreatModel
 
 __all__ = ["Gaslite"]
-
-MIN_GAIN = 1e-4
-"""A step that gains less in similarity counts as idle."""
-
-Step = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gaslite:
-    """`passages` passages of `tokens` tokens each; the defaults are the paper's sizes.
+    """`passages` passages of at most `tokens` tokens; sizes are the paper's.
 
-    With more than one passage the known queries are split by k-means and each cluster gets one.
-    `patience` steps without a gain end a passage early (0: never).
+    With more than one passage the known queries are split by k-means and each cluster gets one; all
+    are written in the same batches. With a limit in `seconds` a run no longer repeats exactly.
+
+    Parameters:
+        information: the attacker's sentence, which stays in each passage
+        passages: how many (paper: 1, 5, 10, 100)
+        tokens: the most tokens of a passage, information included (ours)
+        trigger_tokens: tokens of the trigger, 0 fills the passage (paper: 100)
+        place: trigger as "suffix", "prefix" or in the "middle" of the information (paper: suffix)
+        profile: "default" (ours), "fast" (ours) or "paper" (as the released code steps)
+        n_steps: steps, one gradient each (paper: 100)
+        n_grad: neighbours of the passage that the gradient is averaged over (paper: 50)
+        n_flip: positions per step (paper: 20)
+        n_cand: tokens per position that are in question (paper: 128)
+        starts: drafts that a trigger may start from (ours; paper: one, by a language model)
+        patience: steps without a gain that end a passage, 0 for never (ours; paper: never)
+        seconds: wall time after which no step begins, 0 for no limit (paper: 7200 per passage)
+        flops: operations after which no step begins, 0 for no limit (ours)
+        fluency_weight: what a nat of surprise per token costs under the attacker's model (paper: 0.025)
+        norm_weight: what the length of the vector costs, for dot-product models (the code's l2_alpha: 0)
+        screening: precision in which candidates are screened, "bfloat16" (ours) or "float32" (paper)
     """
 
     information: str
     passages: int = 1
     tokens: int = 128
+    trigger_tokens: int = 0
+    place: str = "suffix"
+    profile: str = "default"
     n_steps: int = 100
     n_grad: int = 50
     n_flip: int = 20
     n_cand: int = 128
+    starts: int = 10
     patience: int = 0
+    seconds: float = 0.0
+    flops: float = 0.0
+    fluency_weight: float = 0.0
+    norm_weight: float = 0.0
+    screening: str = "bfloat16"
+
+    def __post_init__(self) -> None:
+        """Refuse what is not on the list, before any model is loaded."""
+        for name, known in (("profile", tuple(STEPS)), ("screening", ("bfloat16", "float32"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is one of {', '.join(known)}, got {getattr(self, name)!r}")
+        checked(self, "n_grad", "n_flip", "n_cand", "starts")
 
     @property
     def threat(self) -> ThreatModel:
         """Reads the queries it is given and the encoder's gradients."""
-        budget = Budget(passages=self.passages, tokens=self.tokens)
-        return ThreatModel(frozenset({"queries", "gradients"}), "insert", budget)
+        return white_box(self)
 
     def __call__(self, view: View, rng: Generator) -> Change:
         """One optimised passage per cluster of the known queries."""
-        texts = [query.text for query in view.queries]
-        vectors = view.model.queries(texts)
-        groups = clusters(vectors, self.passages, rng)
-        total = self.n_steps * len(groups)
-        written = []
-        for n, rows in enumerate(groups):
-            tick = partial(_tick, view, n * self.n_steps, total)
-            written.append(self._write(view, [texts[row] for row in rows], vectors[rows], rng, tick))
-        return Change(inserted=tuple(Passage(id=f"gaslite-{i}", text=t) for i, t in enumerate(written)))
+        model = view.model
+        if self.norm_weight and model.cosine:
+            raise ModelError("norm_weight is for dot-product models; this one compares by cosine")
+        surprise = view.language_model.surprise if self.fluency_weight else None
 
-    def _write(
-        self, view: View, texts: Sequence[str], vectors: NDArray[np.float32], rng: Generator, tick: Step
-    ) -> str:
-        """The text of one passage for queries `texts` with vectors (n, dim)."""
-        target = _centroid(view.model, vectors)
-        nearest = np.argsort(-(vectors @ target.cpu().numpy()), kind="stable")[:3]
-        drafts = [*(texts[i] for i in nearest), " ".join(texts[i] for i in nearest)]
-        state = start(view.model, self.information, drafts, target, tokens=self.tokens)
-        idle = 0
-        for step in range(self.n_steps):
-            before = state.value
-            state = self._step(view.model, state, target, rng)
-            tick(step + 1)
-            idle = 0 if state.value > before + MIN_GAIN else idle + 1
-            if self.patience and idle >= self.patience:
-                break
-        return state.text
+        def goal(vectors: NDArray[np.float32]) -> Goal:
+            return Goal(centroid(model, vectors), self.norm_weight, self.fluency_weight, surprise)
 
-    def _step(self, model: TokenModel, state: State, target: torch.Tensor, rng: Generator) -> State:
-        """One gradient, then n_flip positions improved one after the other."""
-        gain = saliency(model, state, target, n_grad=self.n_grad, rng=rng)
-        length = len(gain)
-        n_flip = self.n_flip if self.n_flip <= length else max(1, int(0.67 * length))
-        tokens = gain.topk(self.n_cand, dim=1).indices
-        for position in sorted(rng.choice(length, n_flip, replace=False).tolist()):
-            state = improve_position(model, state, target, position=position, tokens=tokens[position])
-        return state
+        searches = begun(view, rng, self, goal, n_starts=self.starts)
+        climb(view, searches, self._step, Limits(self.n_steps, self.seconds, self.flops, self.patience))
+        return told(view, searches, "gaslite")
 
-
-def _tick(view: View, before: int, total: int, step: int) -> None:
-    view.tick(before + step, total)
-
-
-def _centroid(model: TokenModel, vectors: NDArray[np.float32]) -> torch.Tensor:
-    """The mean query vector, of unit length for cosine models (its direction is all that counts)."""
-    mean = torch.as_tensor(vectors.mean(axis=0), device=model.encoder.model.device)
-    return torch.nn.functional.normalize(mean, dim=0) if model.cosine else mean
+    def _step(self, model: TokenModel, searches: Sequence[Search], rngs: Sequence[Generator]) -> list[Chain]:
+        low = self.screening == "bfloat16" and self.profile != "paper"
+        engine = Engine(model, model.low if low else model, self.n_grad, self.n_flip, self.n_cand)
+        return STEPS[self.profile](engine, searches, rngs)
 
 
 SMOKE = {"information": "Buy now.", "tokens": 12, "n_steps": 1, "n_grad": 2, "n_flip": 2, "n_cand": 4}

@@ -18,7 +18,12 @@ __all__ = ["InformationOnly"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InformationOnly:
-    """Inserts `information`; more than one passage would be the same text again."""
+    """Inserts `information`; more than one passage would be the same text again.
+
+    Parameters:
+        information: the attacker's sentence, which is the whole passage
+        tokens: the most tokens that it may have (ours, as for all inserting attacks)
+    """
 
     information: str
     tokens: int = 128

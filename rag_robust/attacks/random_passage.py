@@ -17,7 +17,11 @@ __all__ = ["RandomPassage"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RandomPassage:
-    """Inserts copies of `passages` different passages."""
+    """Inserts copies of `passages` different passages.
+
+    Parameters:
+        passages: how many (as many as the attack that is compared with it inserts)
+    """
 
     passages: int = 1
 

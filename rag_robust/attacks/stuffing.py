@@ -21,7 +21,13 @@ __all__ = ["Stuffing"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stuffing:
-    """Passage i holds `information` and the queries i, i + passages, …, as many as fit in `tokens`."""
+    """Passage i holds `information` and the queries i, i + passages, …, as many as fit in `tokens`.
+
+    Parameters:
+        information: the attacker's sentence, with which each passage begins
+        passages: how many (GASLITE: 1, 5, 10, 100)
+        tokens: the most tokens of a passage, information included (GASLITE: the model's maximum)
+    """
 
     information: str
     passages: int = 1

@@ -20,6 +20,12 @@ Piece = tuple[str, bool]
 _TOKEN = re.compile(r"\s+|\w+|[^\w\s]")
 _LONGEST = 4000
 _QUERIES = 50
+_MEASURED = (
+    ("held_out", "mean similarity to the judged queries"),
+    ("norm_percentile", "share of passages with a shorter vector"),
+    ("surprise", "surprise in nats per token"),
+    ("surprise_percentile", "share of passages that surprise less"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,7 @@ def _inserted(change: Change, facts: Mapping[str, Any], n_known: int) -> Iterato
         said = []
         if place < len(cosines) and "ceiling" in facts:
             said += _reached(float(cosines[place]), float(facts["ceiling"]), n_known)
+        said += [(words, figure(float(facts[name][place]))) for name, words in _MEASURED if name in facts]
         yield Written(passage.title or passage.id, ((passage.text[:_LONGEST], False),), tuple(said))
 
 
@@ -102,3 +109,7 @@ def _effort(body: Mapping[str, Any]) -> Iterator[str]:
         yield f"{body['calls']:,} texts sent to the system"
     if "seconds" in body:
         yield f"made in {figure(float(body['seconds']))} s"
+    if (work := body.get("work") or {}).get("forwards"):
+        yield f"{work['forwards']:,.0f} texts through its encoders, {work['backwards']:,.0f} of them back"
+    if rate := (body.get("facts") or {}).get("poisoning_rate"):
+        yield f"{float(rate):.2g} passages per passage of the corpus"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rag_robust import metrics
 from rag_robust.gates import GateResult, Number, Result
 from rag_robust.report import plots
-from rag_robust.report.words import figure, interval, limits, meaning, scored, whose
+from rag_robust.report.words import figure, interval, limits, meaning, scored, spread, whose
 from rag_robust.suite import Task
 from rag_robust.types import CLEAN, Corpus, Estimate, Record
 
@@ -74,7 +74,7 @@ def interval_plots(result: Result, task: Task) -> Iterator[Plot]:
 
 def rank_bars(records: Sequence[Record], task: Task, corpus: Corpus) -> Iterator[Bars]:
     """For attacks, where the best passage of the attack stands; for certificates, where one could."""
-    conditions = dict.fromkeys(r.condition for r in records if r.condition != CLEAN)
+    conditions = dict.fromkeys(r.condition for r in records if r.condition.split("/")[0] != CLEAN)
     if task.kind == "attack":
         best = metrics.load(f"best_rank@{task.depth}")
         for condition in conditions:
@@ -133,7 +133,7 @@ def _drawn(number: Number, task: Task, on: plots.Axis, lines: tuple[float | None
         style,
         svg,
         figure(estimate.value) if estimate.n else "–",
-        interval(estimate) if estimate.n else "",
+        " ".join((interval(estimate), spread(number))).strip() if estimate.n else "",
         scored(estimate),
     )
 

@@ -1,4 +1,4 @@
-"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.0."""
+"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.1."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rag_robust.types import Estimate
 
 __all__ = ["SCHEMA_VERSION", "to_json", "write_json"]
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """Major: a reader may break. Minor: keys were added."""
 
 
@@ -75,6 +75,7 @@ def _number(number: Number) -> dict[str, object]:
         "policy": number.policy,
         "metric": number.metric,
         **_estimate(number.estimate),
+        "trials": list(number.trials),
     }
 
 

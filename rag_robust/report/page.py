@@ -142,10 +142,11 @@ def _section(result: Result, scene: Scene, anchor: str, dropped: dict[str, int])
 
 
 def _shared(scene: Scene, records: Sequence[Record]) -> tuple[Told, ...]:
-    """The changes of an attack that all its queries went through, the attack's own first."""
+    """The changes of an attack that all its queries went through in its first trial, its own first."""
     keys: dict[str, set[str]] = {}
+    first_seed = min((r.seed for r in records), default=0)
     for record in records:
-        if record.change and "/" not in record.condition:
+        if record.change and record.seed == first_seed and "/" not in record.condition:
             keys.setdefault(record.condition, set()).add(record.change)
     if scene.task.kind != "attack" or any(len(found) > 1 for found in keys.values()):
         return ()
@@ -230,8 +231,16 @@ def _corpus(source: str, corpus: dict[str, Any]) -> str:
 def _task_facts(task: Task, dropped: dict[str, int]) -> Iterator[tuple[str, str]]:
     """What the suite says about the task, where it is not plain from its name."""
     if task.kind == "attack":
-        knows = {"knows-all": "the query it is judged on", "knows-what": "other queries of its kind"}
+        knows = {
+            "knows-all": "the query it is judged on",
+            "knows-what": "other queries of its kind",
+            "knows-nothing": "what people ask in general",
+        }
         yield "the attacker knows", knows[task.knows]
+        if task.surrogates:
+            yield "encoders it has instead of the victim's", ", ".join(task.surrogates)
+        if task.trials > 1:
+            yield "trials", str(task.trials)
         if task.concept:
             yield "concept", task.concept
         yield "passages", str(task.passages)

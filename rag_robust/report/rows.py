@@ -49,11 +49,14 @@ def rows(
 ) -> tuple[tuple[Row, ...], int]:
     """A row for each of the first `most` queries that were judged, and how many are left out.
 
-    `own_changes`: every query has a change of its own, which is told in its row.
+    Of an attack with several trials the first is shown. `own_changes`: every query has a change of
+    its own, which is told in its row.
     """
     grouped: dict[str, list[Record]] = {}
+    first_seed = min((r.seed for r in records), default=0)
     for record in records:
-        if scene.task.kind == "questions" or record.condition in {CLEAN, scene.task.method}:
+        first = record.seed == first_seed and record.condition in {CLEAN, scene.task.method}
+        if scene.task.kind == "questions" or first:
             grouped.setdefault(record.query_id, []).append(record)
     queries = [scene.corpus.queries.get(i, Query(i, i)) for i in grouped]
     told = [_row(scene, q, grouped[q.id], own_changes=own_changes) for q in queries[:most]]

@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rag_robust.gates import EXIT, GateResult, Result
-from rag_robust.report.words import cut, figure, interval, limits, scored, visible, whose
+from rag_robust.gates import EXIT, GateResult, Number, Result
+from rag_robust.report.words import cut, figure, interval, limits, scored, spread, visible, whose
 from rag_robust.suite import Task
-from rag_robust.types import Estimate, Verdict
+from rag_robust.types import Verdict
 
 __all__ = ["summary", "verdict_table"]
 
@@ -84,7 +84,7 @@ def _numbers(result: Result, task: Task) -> Iterator[RenderableType]:
         return
     metrics = list(dict.fromkeys(n.metric for n in numbers))
     narrow = len(metrics) > _METRICS_ON_ONE_LINE
-    cells = {(whose(n, task), n.metric): _cell(n.estimate, narrow=narrow) for n in numbers}
+    cells = {(whose(n, task), n.metric): _cell(n, narrow=narrow) for n in numbers}
     own = {whose(n, task) for n in numbers if not n.policy and n.condition in {"", task.method}}
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     table.add_column("", overflow="fold", min_width=16, style="dim")
@@ -96,13 +96,15 @@ def _numbers(result: Result, task: Task) -> Iterator[RenderableType]:
     yield from (Text(), Text(visible(task.name), "bold"), table)
 
 
-def _cell(estimate: Estimate, *, narrow: bool) -> Text:
-    """A number with its interval and counts, on one line or two."""
+def _cell(number: Number, *, narrow: bool) -> Text:
+    """A number with its interval and counts, on one line or two, and below it how far trials lie apart."""
+    estimate = number.estimate
     if not estimate.n:
         return Text(f"none scored {scored(estimate)}")
+    apart = f"\n{told}" if (told := spread(number)) else ""
     if narrow:
-        return Text(f"{figure(estimate.value)}  {scored(estimate)}\n{interval(estimate)}")
-    return Text(f"{figure(estimate.value)} {interval(estimate)} {scored(estimate)}")
+        return Text(f"{figure(estimate.value)}  {scored(estimate)}\n{interval(estimate)}{apart}")
+    return Text(f"{figure(estimate.value)} {interval(estimate)} {scored(estimate)}{apart}")
 
 
 def _reasons(result: Result) -> Iterator[Text]:

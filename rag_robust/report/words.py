@@ -26,6 +26,7 @@ __all__ = [
     "method",
     "score",
     "scored",
+    "spread",
     "visible",
     "whose",
 ]
@@ -125,15 +126,26 @@ def scored(estimate: Estimate) -> str:
     return f"{estimate.n} ({estimate.unscored})"
 
 
+def spread(number: Number) -> str:
+    """How far the trials of an attack lie apart, "trials 0.20 to 0.35"; "" for a single one."""
+    low, high = min(number.trials, default=0.0), max(number.trials, default=0.0)
+    return f"trials {figure(low)} to {figure(high)}" if number.trials else ""
+
+
 def label(condition: str, task: Task) -> str:
     """A condition as the reader knows it: a baseline is called one, "held-in" are known queries."""
     if condition in {CLEAN, task.method}:
         return condition
     if not condition:
         return "all questions"
-    if condition.startswith(f"{task.method}/"):
-        return f"{task.method}, known queries"
-    return f"baseline {condition}" if task.kind == "attack" else condition.replace("/", " / ")
+    if task.kind == "questions":
+        return condition.replace("/", " / ")
+    base, _, rest = condition.partition("/")
+    if rest:
+        return f"{label(base, task)}, {'known queries' if rest == 'held-in' else f'behind {rest}'}"
+    if condition == "simulated":
+        return "perfect vectors (simulated)"
+    return f"baseline {condition}" if task.kind == "attack" else condition
 
 
 def whose(number: Number | GateResult, task: Task) -> str:

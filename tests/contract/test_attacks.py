@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from rag_robust import attacks
-from rag_robust.attacks._view import Secrets, View, check_budget
+from rag_robust.attacks._view import Secrets, Tools, View, check_budget
 from rag_robust.errors import BudgetError, SuiteError, ThreatModelError
+from rag_robust.generate.language_model import LanguageModel
 from rag_robust.seeds import generator
-from rag_robust.types import Budget, Change, Passage, Query, ThreatModel
+from rag_robust.types import Answer, Budget, Change, Hit, Passage, Query, ThreatModel
 
 QUERIES = (Query("a", "how is coffee roasted"), Query("b", "coffee beans from ethiopia"))
 
@@ -21,15 +26,43 @@ def make(name: str):
     return attacks.load(name, **importlib.import_module(f"rag_robust.attacks.{name}").SMOKE)
 
 
+def make_writer() -> LanguageModel:
+    """A language model of random weights that reads and writes bytes."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    split = Tokenizer(models.BPE({c: i for i, c in enumerate(["<end>", "<start>", *letters])}, []))
+    split.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    split.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=split, bos_token="<start>", eos_token="<end>")
+    size = {"n_positions": 512, "n_embd": 16, "n_layer": 1, "n_head": 2, "initializer_range": 0.4}
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        model = GPT2LMHeadModel(GPT2Config(vocab_size=258, bos_token_id=1, eos_token_id=0, **size))
+    return LanguageModel(model.eval(), tokenizer, "bytes")
+
+
+WRITER = cache(make_writer)
+
+
 def look(attack, tiny, token_model, queries=QUERIES) -> View:
     passages = list(tiny.passages.values())
     score = lambda query, texts: np.array([float(len(set(t) & set(query))) for t in texts])  # noqa: E731
+    secrets = Secrets(
+        queries,
+        tiny.passages,
+        token_model,
+        embed=token_model.encoder.encode,
+        score=score,
+        ask=lambda query, poison: Answer(" ".join(p.full for p in poison), (Hit(passages[0].id, 1.0),)),
+        answer=lambda query, texts: " ".join(texts),
+    )
     return View(
         attack.threat,
-        Secrets(queries, tiny.passages, token_model, score=score),
+        secrets,
         targets=passages[:2],
         variants=lambda p: [Passage(p.id, p.text.replace("the", "a", 1), p.title)],
         n_tokens=token_model.n_tokens,
+        tools=Tools(language_model=WRITER),
+        target="three days",
     )
 
 

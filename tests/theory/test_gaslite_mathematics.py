@@ -1,39 +1,76 @@
-"""The mathematics GASLITE rests on: the centroid, the gradient, the Gram norm, the round trip."""
+"""What GASLITE rests on: the centroid, the gradient, the Gram norm, the round trip, steps that never lose."""
 
 from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from sentence_transformers import SentenceTransformer
 
 from rag_robust import attacks
-from rag_robust.attacks._flip import State, clusters, improve_position, saliency, start
+from rag_robust.attacks._chain import Goal, around, opened, scored
+from rag_robust.attacks._flip import best_of, clusters, flips, saliency
+from rag_robust.attacks._search import centroid
+from rag_robust.attacks._steps import STEPS, Engine, Search
 from rag_robust.attacks._view import Secrets, View
+from rag_robust.encode.tokens import TokenModel
+from rag_robust.errors import ModelError, SuiteError
 from rag_robust.seeds import generator
 from rag_robust.types import Query
 
+TEXTS = ("coffee beans", "roasted coffee", "hot coffee cup", "a bridge of steel", "the longest bridges")
+QUERIES = tuple(Query(str(i), t) for i, t in enumerate(TEXTS))
+INFORMATION = "Coffee is bad."
+SMALL = {"information": INFORMATION, "tokens": 14, "n_steps": 3, "n_grad": 3, "n_flip": 4, "n_cand": 12}
+PROFILES = pytest.mark.parametrize("profile", STEPS)
+
+
+def look(attack, model, *, checkpoint=None, tick=None) -> View:
+    view = View(attack.threat, Secrets(QUERIES, {}, model), n_tokens=model.n_tokens, checkpoint=checkpoint)
+    if tick:
+        view.tick = tick
+    return view
+
+
+def start(model, queries, *, draft="roasted beans and water", room=8, place="suffix"):
+    goal = Goal(centroid(model, model.queries(queries)))
+    return scored(model, [opened(model, goal, around(INFORMATION, place), draft, room=room, tokens=96)])[0]
+
+
+def measured(model, text, target) -> float:
+    return float(torch.tensor(model.encoder.encode([text], "passage")[0]) @ target.cpu())
+
+
+def walk(model, profile, chain, n_steps, *, n_cand=12, seed=0) -> tuple[Search, list[float]]:
+    """A search after some steps of a profile, and the goal of the passage it stood at after each."""
+    search, values = Search(chain, chain, (seed, 0)), [chain.value]
+    for step in range(n_steps):
+        engine = Engine(model, model, n_grad=3, n_flip=3, n_cand=n_cand)
+        search.move(STEPS[profile](engine, [search], [np.random.default_rng([seed, step])])[0], 1e-4)
+        values.append(search.chain.value)
+    return search, values
+
 
 @pytest.fixture(scope="module")
-def target(token_model):
-    vectors = token_model.queries(["coffee beans", "roasted coffee", "tea leaves"])
-    return torch.nn.functional.normalize(torch.tensor(vectors.mean(axis=0)), dim=0)
+def chain(token_model):
+    return start(token_model, TEXTS[:3])
 
 
-@pytest.fixture(scope="module")
-def state(token_model, target):
-    return start(token_model, "Coffee is bad.", ["roasted beans and water"], target, tokens=14)
-
-
-def test_the_mean_cosine_to_queries_is_the_ceiling_times_the_cosine_to_their_centroid(token_model):
-    queries = token_model.queries(["coffee beans", "tea leaves", "a bridge of steel"])
+def test_the_mean_similarity_to_queries_is_the_ceiling_times_that_to_their_centroid(token_model):
+    queries = token_model.queries(TEXTS)
     passage = token_model.encoder.encode(["coffee and tea"], "passage")[0]
-    centroid = queries.mean(axis=0)
-    ceiling = np.linalg.norm(centroid)
-    assert np.mean(queries @ passage) == pytest.approx(ceiling * (passage @ centroid / ceiling), abs=1e-6)
+    ceiling = np.linalg.norm(queries.mean(axis=0))
+    target = centroid(token_model, queries).numpy()
+    assert np.linalg.norm(target) == pytest.approx(1.0, abs=1e-6)
+    assert np.mean(queries @ passage) == pytest.approx(ceiling * (passage @ target), abs=1e-6)
 
 
-def test_the_gradient_is_the_finite_difference(token_model, target):
-    ids = torch.tensor([token_model.ids("coffee beans are roasted")])
+def test_the_gradient_is_the_finite_difference(token_model, chain):
+    ids, target = torch.tensor([chain.ids]), chain.goal.target
     gradient = token_model.gradient(ids, target)
     layer = token_model.encoder.model[0].auto_model.get_input_embeddings()
     base, direction = layer(ids).detach(), torch.randn(gradient.shape, generator=torch.manual_seed(0))
@@ -50,9 +87,9 @@ def test_the_gradient_is_the_finite_difference(token_model, target):
     assert float((gradient * direction).sum()) == pytest.approx(difference, rel=2e-2, abs=1e-4)
 
 
-def test_saliency_equals_the_normalised_one_hot_gradient(token_model, target, state):
-    got = saliency(token_model, state, target, n_grad=1, rng=generator(0))
-    gradient = token_model.gradient(torch.tensor([state.ids]), target)[0, state.trigger]
+def test_saliency_equals_the_normalised_one_hot_gradient(token_model, chain):
+    got = saliency(token_model, [chain], n_grad=1, rngs=[generator(0)])[0]
+    gradient = token_model.gradient(torch.tensor([chain.ids]), chain.goal.target)[0, chain.trigger]
     one_hot = gradient @ token_model.matrix.T
     expected = one_hot / one_hot.norm(dim=1, keepdim=True)
     allowed = token_model.allowed
@@ -60,37 +97,165 @@ def test_saliency_equals_the_normalised_one_hot_gradient(token_model, target, st
     assert torch.isinf(got[:, ~allowed]).all()
 
 
-def test_a_flip_is_the_best_of_all_candidates_that_survive_the_tokenizer(token_model, target, state):
+def test_the_saliency_of_a_changed_passage_is_not_that_of_the_start(token_model, chain):
+    tokens = torch.nonzero(token_model.allowed).squeeze(1)
+    after = best_of(token_model, [chain], [flips(chain, torch.full_like(tokens, 2), tokens)])[0]
+    assert after.ids != chain.ids
+    first, second = saliency(token_model, [chain, after], n_grad=1, rngs=[generator(0)] * 2)
+    assert not torch.allclose(first[:, token_model.allowed], second[:, token_model.allowed], atol=1e-3)
+
+
+def test_a_flip_is_the_best_of_all_candidates_that_survive_the_tokenizer(token_model, chain):
     tokens = torch.nonzero(token_model.allowed).squeeze(1)[::5]
-    after = improve_position(token_model, state, target, position=1, tokens=tokens)
-    best = state.value
+    after = best_of(token_model, [chain], [flips(chain, torch.full_like(tokens, 1), tokens)])[0]
+    best = chain.value
     for token in tokens.tolist():
-        ids = list(state.ids)
-        ids[state.trigger.start + 1] = token
-        text = f"{state.information} {token_model.decode(ids[state.trigger]).strip()}"
+        ids = list(chain.ids)
+        ids[chain.trigger.start + 1] = token
+        text = f"{INFORMATION} {token_model.decode(ids[chain.trigger]).strip()}"
         if token_model.ids(text) == ids:
-            best = max(best, float(token_model.similarity(torch.tensor([ids]), target)[0]))
+            best = max(best, float(token_model.similarity(torch.tensor([ids]), chain.goal.target)[0]))
     assert after.value == pytest.approx(best, abs=1e-6)
     assert tuple(token_model.ids(after.text)) == after.ids
 
 
-def test_the_start_is_the_true_tokenisation_of_its_text(token_model, state):
-    assert isinstance(state, State)
-    assert tuple(token_model.ids(state.text)) == state.ids
-    assert token_model.n_tokens(state.text) <= 14
+@pytest.mark.parametrize("place", ["suffix", "prefix", "middle"])
+def test_the_start_is_the_true_tokenisation_of_its_text(token_model, place):
+    chain = start(token_model, TEXTS, place=place)
+    assert tuple(token_model.ids(chain.text)) == chain.ids
+    assert len(chain) == 8
+    assert token_model.decode(chain.ids[chain.trigger]).strip() in chain.text
 
 
-def test_gaslite_never_ends_below_its_start_and_beats_stuffing(token_model):
-    queries = [Query(str(i), t) for i, t in enumerate(["coffee beans", "roasted coffee", "hot coffee cup"])]
-    attack = attacks.load("gaslite", information="Tea.", tokens=12, n_steps=3, n_grad=4, n_flip=4, n_cand=16)
-    stuffing = attacks.load("stuffing", information="Tea.", tokens=12)
-    vectors = token_model.queries([q.text for q in queries])
-    values = []
+@pytest.mark.parametrize("profile", ["default", "fast"])
+def test_no_step_of_the_default_and_the_fast_profile_loses(token_model, chain, profile):
+    search, values = walk(token_model, profile, chain, 8)
+    assert all(after >= before for before, after in itertools.pairwise(values))
+    assert values[-1] > values[0]
+    assert search.best.value == values[-1]
+
+
+def test_a_step_of_the_paper_profile_may_lose_but_the_best_passage_is_kept(token_model, chain):
+    walks = [walk(token_model, "paper", chain, 8, n_cand=2, seed=seed) for seed in range(3)]
+    assert any(after < before for _, v in walks for before, after in itertools.pairwise(v))
+    assert [search.best.value for search, _ in walks] == [max(values) for _, values in walks]
+
+
+@PROFILES
+@pytest.mark.parametrize("place", ["suffix", "prefix", "middle"])
+def test_what_is_inserted_tokenises_to_what_was_scored(token_model, profile, place):
+    attack = attacks.load("gaslite", **SMALL, profile=profile, place=place)
+    view = look(attack, token_model)
+    text = attack(view, generator(1)).inserted[0].text
+    note = view.notes["passages"][0]
+    target = centroid(token_model, token_model.queries(TEXTS))
+    assert measured(token_model, text, target) == pytest.approx(note["objective_ids"], abs=1e-5)
+    assert note["objective_ids"] == max(note["trace"])
+    assert note["trigger"] in text
+
+
+@pytest.mark.parametrize(
+    ("place", "before", "after"),
+    [("suffix", "Coffee is bad. ", ""), ("prefix", "", " Coffee is bad."), ("middle", "Coffee ", " is bad.")],
+)
+def test_the_information_stands_where_it_belongs(token_model, place, before, after):
+    attack = attacks.load("gaslite", **{**SMALL, "n_steps": 1, "place": place})
+    text = attack(look(attack, token_model), generator(1)).inserted[0].text
+    assert text.startswith(before)
+    assert text.endswith(after)
+    assert token_model.n_tokens(text) <= 14
+
+
+@pytest.mark.parametrize("profile", ["default", "fast"])
+def test_passages_written_in_one_batch_are_those_written_alone(token_model, profile):
+    starts = [start(token_model, TEXTS[:3]), start(token_model, TEXTS[3:]), start(token_model, TEXTS, room=6)]
+    searches = [Search(c, c, (0, i)) for i, c in enumerate(starts)]
+    rngs = lambda: [np.random.default_rng(i) for i in range(3)]  # noqa: E731
+    engine = Engine(token_model, token_model, n_grad=3, n_flip=4, n_cand=12)
+    together = STEPS[profile](engine, searches, rngs())
+    searches = [Search(c, c, (0, i)) for i, c in enumerate(starts)]
+    alone = [STEPS[profile](engine, [s], [r])[0] for s, r in zip(searches, rngs(), strict=True)]
+    assert [c.ids for c in together] == [c.ids for c in alone]
+    assert [c.value for c in together] == pytest.approx([c.value for c in alone], abs=1e-6)
+
+
+class Killed(Exception):
+    pass
+
+
+class Kept:
+    """A checkpoint as JSON."""
+
+    def __init__(self) -> None:
+        self.text = "null"
+
+    def save(self, state: object) -> None:
+        self.text = json.dumps(state)
+
+    def load(self) -> object:
+        return json.loads(self.text)
+
+
+@PROFILES
+def test_an_attack_that_was_killed_goes_on_to_the_same_passages(token_model, profile):
+    attack = attacks.load("gaslite", **{**SMALL, "n_steps": 9, "n_cand": 8}, profile=profile, passages=2)
+    whole, kept = look(attack, token_model), Kept()
+    expected = attack(whole, generator(2))
+
+    def die(done: int, total: int) -> None:
+        if done == 7:
+            raise Killed
+
+    with pytest.raises(Killed):
+        attack(look(attack, token_model, checkpoint=kept, tick=die), generator(2))
+    again, seen = look(attack, token_model, checkpoint=kept), []
+    again.tick = lambda done, total: seen.append(done)
+    assert attack(again, generator(2)) == expected
+    assert seen == [6, 7, 8, 9]
+    for one, other in zip(whole.notes["passages"], again.notes["passages"], strict=True):
+        assert other["trace"] == pytest.approx(one["trace"], abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def dot_model(encoder):
+    """The random-weight model without its last module, so that vectors keep their lengths."""
+    whole = SentenceTransformer(modules=list(encoder.model)[:2], device="cpu", similarity_fn_name="dot")
+    return TokenModel(replace(encoder, model=whole, similarity="dot"))
+
+
+def test_a_charge_on_the_norm_makes_vectors_shorter(dot_model):
+    norms = []
+    for weight in (0.0, 2.0):
+        attack = attacks.load("gaslite", **SMALL, norm_weight=weight, screening="float32")
+        text = attack(look(attack, dot_model), generator(1)).inserted[0].text
+        norms.append(np.linalg.norm(dot_model.encoder.encode([text], "passage")[0]))
+    assert norms[1] < norms[0]
+
+
+def test_a_charge_on_the_norm_is_refused_where_all_vectors_are_of_unit_length(token_model):
+    attack = attacks.load("gaslite", **SMALL, norm_weight=1.0)
+    with pytest.raises(ModelError, match="dot-product"):
+        attack(look(attack, token_model), generator(1))
+
+
+def test_gaslite_beats_stuffing(token_model):
+    attack, stuffing = (
+        attacks.load("gaslite", **SMALL),
+        attacks.load("stuffing", information="Tea.", tokens=14),
+    )
+    target, values = centroid(token_model, token_model.queries(TEXTS)), []
     for each in (stuffing, attack):
-        view = View(each.threat, Secrets(queries, {}, token_model), n_tokens=token_model.n_tokens)
-        passage = each(view, generator(0)).inserted[0]
-        values.append(float((vectors @ token_model.encoder.encode([passage.full], "passage")[0]).mean()))
+        text = each(look(each, token_model), generator(0)).inserted[0].full
+        values.append(measured(token_model, text, target))
     assert values[1] > values[0]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"place": "top"}, {"profile": "slow"}, {"n_flip": 0}, {"screening": "int8"}]
+)
+def test_what_cannot_be_is_refused_by_name(wrong):
+    with pytest.raises(SuiteError, match=next(iter(wrong))):
+        attacks.load("gaslite", **{**SMALL, **wrong})
 
 
 def test_clusters_part_what_is_apart_and_number_at_most_the_queries():

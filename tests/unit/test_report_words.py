@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_robust.attacks import names
-from rag_robust.report.words import about, cut, figure, label, limits, visible
+from rag_robust.gates import Number
+from rag_robust.report.words import about, cut, figure, label, limits, spread, visible
 from rag_robust.suite import Gate, Task
+from rag_robust.types import Estimate
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,8 @@ def test_visible_text_has_no_controls_and_keeps_every_other_character(text):
     shown = visible(text)
     hidden = {"Cc", "Cs"}
     assert all(unicodedata.category(c) not in hidden or c in "\n\t" for c in shown)
-    kept = [c for c in text if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}]
+    unseen = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}  # and the variation selectors, which are marks
+    kept = [c for c in text if unicodedata.category(c) not in unseen and c < "\U000e0000"]
     rest = iter(shown)
     assert all(c in rest for c in kept)
 
@@ -68,12 +71,14 @@ def test_limits_use_the_words_of_the_suite(bounds, written):
 
 def test_baselines_are_called_baselines():
     task = Task(name="t", attack="gaslite")
-    conditions = ["gaslite", "gaslite/held-in", "random_passage", "clean"]
+    conditions = ["gaslite", "gaslite/held-in", "random_passage", "clean", "simulated", "clean/norm@0.05"]
     assert [label(c, task) for c in conditions] == [
         "gaslite",
         "gaslite, known queries",
         "baseline random_passage",
         "clean",
+        "perfect vectors (simulated)",
+        "clean, behind norm@0.05",
     ]
 
 
@@ -99,3 +104,9 @@ def test_reports_load_no_model_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_trials_are_told_by_how_far_they_lie_apart():
+    estimate = Estimate(0.3, 0.1, 0.5, 0.95, 10, 0, "")
+    assert spread(Number("t", "stuffing", "m", estimate, trials=(0.4, 0.2))) == "trials 0.20 to 0.40"
+    assert spread(Number("t", "stuffing", "m", estimate)) == ""

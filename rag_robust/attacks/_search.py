@@ -1,0 +1,244 @@
+"""The climb that gradient attacks share: one passage per cluster of queries, all in the same batches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import count, islice
+from typing import Any, NamedTuple, Protocol, cast
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from rag_robust.attacks._chain import Chain, Goal, Place, around, joined, opened, random_draft, scored, starts
+from rag_robust.attacks._flip import clusters
+from rag_robust.attacks._steps import Search
+from rag_robust.attacks._view import View
+from rag_robust.encode.tokens import TokenModel
+from rag_robust.errors import ModelError
+from rag_robust.types import Budget, Change, Passage, ThreatModel
+
+__all__ = [
+    "Limits",
+    "Settings",
+    "Step",
+    "begun",
+    "centroid",
+    "checked",
+    "climb",
+    "poisoned",
+    "told",
+    "white_box",
+]
+
+MIN_GAIN = 1e-4
+"""A step that gains less counts as idle."""
+
+SAVE_EVERY = 5
+"""Steps between two checkpoints."""
+
+STARTS = 10
+"""Drafts a trigger may start from."""
+
+Step = Callable[[TokenModel, Sequence[Search], Sequence[Generator]], list[Chain]]
+"""Where each of some searches of one length goes from here, with a generator for each."""
+
+
+class Limits(NamedTuple):
+    """When a climb ends; 0 is no limit, but for the steps. `patience` idle steps end one passage's search."""
+
+    n_steps: int
+    seconds: float = 0.0
+    flops: float = 0.0
+    patience: int = 0
+
+
+class Settings(Protocol):
+    """What every such attack is told; its own frozen dataclass qualifies."""
+
+    @property
+    def information(self) -> str:
+        """The text of each passage that stays; may be empty."""
+
+    @property
+    def passages(self) -> int:
+        """How many."""
+
+    @property
+    def tokens(self) -> int:
+        """The most tokens of a passage, information included."""
+
+    @property
+    def trigger_tokens(self) -> int:
+        """Tokens of the trigger; 0 fills the passage."""
+
+    @property
+    def place(self) -> str:
+        """Where the trigger stands: "suffix", "prefix" or "middle" of the information."""
+
+    @property
+    def n_steps(self) -> int:
+        """Steps."""
+
+    @property
+    def seconds(self) -> float:
+        """Wall time after which no step begins; 0 is no limit."""
+
+
+def checked(settings: Settings, *positive: str) -> None:
+    """Refuse a place that there is not, and numbers below 1, before any model is loaded.
+
+    Raises:
+        ValueError: there is one.
+    """
+    if settings.place not in (known := ("suffix", "prefix", "middle")):
+        raise ValueError(f"place is one of {', '.join(known)}, got {settings.place!r}")
+    for name in ("passages", *positive):
+        if getattr(settings, name) < 1:
+            raise ValueError(f"{name} is at least 1, got {getattr(settings, name)}")
+
+
+def white_box(settings: Settings) -> ThreatModel:
+    """Reads the queries it is given and the encoder's gradients, inserts passages."""
+    budget = Budget(passages=settings.passages, tokens=settings.tokens)
+    return ThreatModel(frozenset({"queries", "gradients"}), "insert", budget)
+
+
+def poisoned(view: View, rng: Generator, settings: Settings, step: Step) -> Change:
+    """What a climb by similarity alone inserts: begin, climb, tell."""
+    model = view.model
+    searches = begun(view, rng, settings, lambda vectors: Goal(centroid(model, vectors)))
+    climb(view, searches, step, Limits(settings.n_steps, settings.seconds))
+    return told(view, searches, type(settings).__name__.lower())
+
+
+def centroid(model: TokenModel, vectors: NDArray[np.float32]) -> torch.Tensor:
+    """The mean query vector, of unit length for cosine models (its direction is all that counts)."""
+    mean = torch.as_tensor(vectors.mean(axis=0), device=model.encoder.model.device)
+    return torch.nn.functional.normalize(mean, dim=0) if model.cosine else mean
+
+
+def begun(
+    view: View,
+    rng: Generator,
+    settings: Settings,
+    goal: Callable[[NDArray[np.float32]], Goal],
+    *,
+    n_starts: int = STARTS,
+) -> list[Search]:
+    """A search for each cluster of the known queries, or where it stood when the attack was interrupted.
+
+    `goal` is what the passage for queries of vectors (n, dim) climbs. Of `n_starts` drafts the best by
+    that goal is the start: the nearest queries, several together, random tokens.
+
+    Raises:
+        ModelError: the information leaves no room, or no draft tokenises back to itself.
+    """
+    model, queries = view.model, [query.text for query in view.queries]
+    vectors = model.queries(queries)
+    groups = clusters(vectors, settings.passages, rng)
+    seed, room = int(rng.integers(2**62)), _room(model, settings)
+    surroundings = around(settings.information, cast(Place, settings.place))
+    searches = []
+    for n, rows in enumerate(groups):
+        wanted = goal(vectors[rows])
+        near = rows[np.argsort(-(vectors[rows] @ wanted.target.cpu().numpy()), kind="stable")]
+        nearest, words = [queries[i] for i in near[:3]], " ".join(queries[i] for i in rows).split()
+        own = np.random.default_rng((seed, n))
+        drafts = islice(_drafts(model, nearest, words, room=room, rng=own), n_starts)
+        chain = starts(
+            model, [opened(model, wanted, surroundings, d, room=room, tokens=settings.tokens) for d in drafts]
+        )[0]
+        searches.append(Search(chain, chain, (seed, n)))
+    kept: Any = view.load()
+    for search, saved in zip(searches, kept or (), strict=False):
+        _restore(model, search, saved)
+    return searches
+
+
+def climb(view: View, searches: Sequence[Search], step: Step, limits: Limits) -> None:
+    """Step, all searches of one length at once, to the first limit; a trace tells how far its search is."""
+    model = view.model
+    began, spent = time.monotonic(), model.work.flops
+    for n in range(_n_steps(searches), limits.n_steps):
+        live = [s for s in searches if not limits.patience or s.idle < limits.patience]
+        late = limits.seconds and time.monotonic() - began > limits.seconds
+        if not live or late or (limits.flops and model.work.flops - spent > limits.flops):
+            return
+        for length in dict.fromkeys(len(s.chain.ids) for s in live):
+            own = [s for s in live if len(s.chain.ids) == length]
+            after = step(model, own, [np.random.default_rng([*s.seed, n]) for s in own])
+            for search, chain in zip(own, after, strict=True):
+                search.move(chain, MIN_GAIN)
+        view.tick(n + 1, limits.n_steps)
+        if (n + 1) % SAVE_EVERY == 0:
+            view.save([_saved(s) for s in searches])
+
+
+def told(view: View, searches: Sequence[Search], name: str) -> Change:
+    """The best passage of each search; what is worth knowing of it is noted."""
+    notes = [_note(view.model, search) for search in searches]
+    view.notes |= {"passages": notes, "steps": _n_steps(searches)}
+    return Change(inserted=tuple(Passage(id=f"{name}-{i}", text=s.best.text) for i, s in enumerate(searches)))
+
+
+def _n_steps(searches: Sequence[Search]) -> int:
+    return max(len(s.trace) for s in searches)
+
+
+def _room(model: TokenModel, settings: Settings) -> int:
+    """Tokens that a trigger may have beside the information."""
+    room = settings.tokens - model.n_tokens(settings.information)
+    if room < 1:
+        raise ModelError(
+            f"the information alone has {settings.tokens - room} tokens of {settings.tokens}; raise tokens"
+        )
+    if settings.tokens - room >= model.max_tokens:
+        raise ModelError(f"the model reads {model.max_tokens} tokens, the information alone has more")
+    return min(settings.trigger_tokens or room, room)
+
+
+def _drafts(
+    model: TokenModel, nearest: Sequence[str], words: Sequence[str], *, room: int, rng: Generator
+) -> Iterator[str]:
+    """Texts that a trigger may start from: the nearest queries, all words in any order, random tokens."""
+    yield from [*nearest, " ".join(nearest)]
+    for n in count(len(nearest) + 1):
+        mixed = " ".join(rng.permutation(words)[:room])
+        yield random_draft(model, room, rng) if n % 2 else mixed
+
+
+def _saved(search: Search) -> dict[str, object]:
+    """A search as JSON values; the ids are enough, since they tell text and value."""
+    return {
+        "ids": search.chain.ids,
+        "best": search.best.ids,
+        "trigger": [len(search.chain), len(search.best)],
+        "tried": search.tried,
+        "trace": search.trace,
+        "idle": search.idle,
+    }
+
+
+def _restore(model: TokenModel, search: Search, saved: dict[str, Any]) -> None:
+    """Put a search where it stood; a start of the same seed has the same surroundings."""
+    start = search.chain.trigger.start
+    there = []
+    for ids, n in zip((saved["ids"], saved["best"]), saved["trigger"], strict=True):
+        chain = replace(search.chain, ids=tuple(ids), trigger=slice(start, start + n))
+        there.append(replace(chain, text=joined(model, chain, ids)))
+    search.chain, search.best = scored(model, there)
+    search.tried = [(where, what) for where, what in saved["tried"]]
+    search.trace, search.idle = list(saved["trace"]), saved["idle"]
+
+
+def _note(model: TokenModel, search: Search) -> dict[str, object]:
+    best = search.best
+    return {
+        "trigger": model.decode(best.ids[best.trigger]).strip(),
+        "objective_ids": best.value,
+        "trace": search.trace,
+    }

@@ -1,0 +1,91 @@
+"""GCG: many random single flips from each position's best tokens, of which the best one is taken.
+
+With g_i (h,) the gradient of the similarity at the input embedding of position i, and w the
+embedding table, writing token v at position i gains g_i · (w_v − w_i) to first order. Each step
+takes the gradient **at the passage as it stands**, keeps the `top_k` tokens of greatest gain per
+position, draws `n_cand` pairs of a position and one of its tokens, scores each flip exactly, and
+goes on from the best one even where it is worse than the passage; the best passage of all steps
+is the result.
+
+*Source*: Zou et al., Universal and Transferable Adversarial Attacks on Aligned Language Models,
+2023, Algorithm 1, with the retriever's similarity for its loss, as GASLITE compares itself with it
+(512 flips of the top 256). GASLITE's released code takes this baseline's gradients at the initial
+passage throughout; here they are fresh. We also start from the known queries, and a flip must
+survive the tokenizer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from numpy.random import Generator
+
+from rag_robust.attacks._chain import Chain, texts
+from rag_robust.attacks._flip import best_of, flips
+from rag_robust.attacks._gains import first_passing, gains, top
+from rag_robust.attacks._search import checked, poisoned, white_box
+from rag_robust.attacks._steps import Search
+from rag_robust.attacks._view import View
+from rag_robust.encode.tokens import TokenModel
+from rag_robust.types import Change, ThreatModel
+
+__all__ = ["Gcg"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gcg:
+    """`passages` passages of at most `tokens` tokens, one per k-means cluster of the known queries.
+
+    Parameters:
+        information: text of each passage that stays
+        passages: how many
+        tokens: the most tokens of a passage, information included
+        trigger_tokens: tokens of the trigger, 0 fills the passage
+        place: trigger as "suffix", "prefix" or in the "middle" of the information
+        n_steps: steps, one flip each (GASLITE's comparison: 1000)
+        n_cand: flips scored exactly per step (GASLITE's comparison: 512)
+        top_k: tokens per position that flips are drawn from (GASLITE's comparison: 256)
+        only_better: whether a step that loses is refused (paper: no)
+        seconds: wall time after which no step begins, 0 for no limit
+    """
+
+    information: str
+    passages: int = 1
+    tokens: int = 128
+    trigger_tokens: int = 0
+    place: str = "suffix"
+    n_steps: int = 1000
+    n_cand: int = 512
+    top_k: int = 256
+    only_better: bool = False
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        checked(self, "n_cand", "top_k")
+
+    @property
+    def threat(self) -> ThreatModel:
+        """Reads the queries it is given and the encoder's gradients."""
+        return white_box(self)
+
+    def __call__(self, view: View, rng: Generator) -> Change:
+        """One passage per cluster of the known queries."""
+        return poisoned(view, rng, self, self.step)
+
+    def step(self, model: TokenModel, searches: Sequence[Search], rngs: Sequence[Generator]) -> list[Chain]:
+        """Where each of some searches of one length goes from here."""
+        chains, rows = [s.chain for s in searches], []
+        for chain, gain, rng in zip(chains, gains(model, chains), rngs, strict=True):
+            where = rng.integers(0, len(chain), self.n_cand)
+            lists = {i: top(gain[i], self.top_k) for i in set(where.tolist())}
+            tokens = torch.stack([lists[i][int(rng.integers(len(lists[i])))] for i in where.tolist()])
+            rows.append(flips(chain, torch.as_tensor(where, device=tokens.device), tokens))
+        if self.only_better:
+            return best_of(model, chains, rows)
+        return first_passing(model, chains, rows, lambda chain, ids: texts(model, chain, [ids])[0])
+
+
+SMOKE = {"information": "Buy now.", "tokens": 12, "n_steps": 2, "n_cand": 4, "top_k": 8}

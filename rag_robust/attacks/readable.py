@@ -1,0 +1,191 @@
+"""Readable poison: text that a language model would write, chosen for the queries it is found by.
+
+A passage is `information` and a continuation. A beam search over a language model's next tokens
+keeps, at each step, the `n_beams` texts of greatest
+
+    v(x) = cos(c, f(x)) + naturalness · (1/m) Σ_i log P(x_i | x_<i),   c = mean_q e_q,
+
+the first term as in GASLITE (the mean similarity to the queries is ‖c‖ times it; dot-product
+models: the product with c / ‖c‖), the second the mean log-probability per token of the whole
+text, information included, in nats. Each beam goes on with its `n_next` most likely tokens, of
+those no more than make up the share `top_p` of their probability. Only text reaches the victim's
+encoder, which is asked for embeddings and nothing else.
+
+*Source*: Zhang, Zhang and Shmatikov, Adversarial Decoding, EACL 2026. We differ: naturalness is
+the language model's own probability, which is what a perplexity filter sees, instead of a judge's
+verdict; the model gets no instruction; the best text of all steps is kept, so more budget is never
+worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from rag_robust.attacks._flip import clusters
+from rag_robust.attacks._view import View
+from rag_robust.errors import BudgetError, SuiteError
+from rag_robust.types import Budget, Change, Passage, ThreatModel
+
+if TYPE_CHECKING:
+    from rag_robust.generate.language_model import LanguageModel
+
+__all__ = ["Readable"]
+
+POOL = 4
+"""So many times `n_next` tokens are looked at for `n_next` that can be read."""
+
+Step = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Beam:
+    """A text, the log-probability of its tokens and their number, its similarity and its value."""
+
+    text: str
+    log_prob: float
+    n_tokens: int
+    similarity: float = 0.0
+    value: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The best text of a search, and the best value after each step."""
+
+    best: Beam
+    trace: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readable:
+    """`passages` passages of at most `tokens` tokens, counted by the victim's tokenizer.
+
+    With more than one passage the known queries are split by k-means and each cluster gets one.
+
+    Parameters:
+        information: the attacker's sentence, which the language model goes on from
+        passages: how many
+        tokens: the most tokens of a passage by the victim's tokenizer, information included
+        n_beams: texts that are kept at each step (ours)
+        n_next: most likely tokens that each of them goes on with (ours)
+        top_p: no more tokens than make up this share of the probability of those looked at (ours)
+        naturalness: what one nat per token is worth in cosine; 0: the choice of tokens alone (ours)
+    """
+
+    information: str
+    passages: int = 1
+    tokens: int = 128
+    n_beams: int = 10
+    n_next: int = 10
+    top_p: float = 0.95
+    naturalness: float = 0.02
+
+    def __post_init__(self) -> None:
+        if not self.information.strip():
+            raise SuiteError("attack readable: the information is empty; give the text that goes on")
+        if not (self.n_beams and self.n_next and 0 < self.top_p <= 1):
+            got = f"n_beams={self.n_beams}, n_next={self.n_next}, top_p={self.top_p:g}"
+            raise SuiteError(f"attack readable: expected n_beams and n_next >= 1, 0 < top_p <= 1, got {got}")
+
+    @property
+    def threat(self) -> ThreatModel:
+        """Reads the queries it is given and embeddings of texts."""
+        budget = Budget(passages=self.passages, tokens=self.tokens)
+        return ThreatModel(frozenset({"queries", "embeddings"}), "insert", budget)
+
+    def __call__(self, view: View, rng: Generator) -> Change:
+        """One passage per cluster of the known queries."""
+        if (own := view.n_tokens(self.information)) > self.tokens:
+            raise BudgetError(f"budget allows {self.tokens} tokens per passage, the information has {own}")
+        vectors = view.embed([query.text for query in view.queries], "query")
+        groups = clusters(vectors, self.passages, rng)
+        written = _kept(view.load())
+        for n, rows in list(enumerate(groups))[len(written) :]:
+            tick = partial(_tick, view, n * self.tokens, self.tokens * len(groups))
+            written.append(self._write(view, _centre(vectors[rows]), tick))
+            view.save([asdict(w) for w in written])
+        view.notes["passages"] = [_note(w, self.information) for w in written]
+        texts = [w.best.text for w in written]
+        return Change(inserted=tuple(Passage(id=f"readable-{i}", text=t) for i, t in enumerate(texts)))
+
+    def _write(self, view: View, centre: NDArray[np.float64], tick: Step) -> Written:
+        """The best text for queries whose mean points to `centre` (dim,); ends when no beam can grow."""
+        model = view.language_model
+        n = model.n_tokens(self.information)
+        start = Beam(self.information, -n * float(model.surprise([self.information])[0]), n)
+        beams = self._scored(view, [start], centre)
+        best, trace = beams[0], [beams[0].value]
+        for step in range(self.tokens):
+            drafts = {d.text: d for d in self._drafts(model, beams)}
+            fitting = [d for d in drafts.values() if view.n_tokens(d.text) <= self.tokens]
+            if not fitting:
+                break
+            beams = self._scored(view, fitting, centre)[: self.n_beams]
+            best = max(best, beams[0], key=lambda beam: beam.value)
+            trace.append(best.value)
+            tick(step + 1)
+        return Written(best, tuple(trace))
+
+    def _scored(self, view: View, beams: Sequence[Beam], centre: NDArray[np.float64]) -> list[Beam]:
+        """The beams with their similarity and value, the best first; one call for all embeddings."""
+        vectors = view.embed([beam.text for beam in beams], "passage").astype(np.float64)
+        scored = []
+        for beam, vector in zip(beams, vectors, strict=True):
+            similarity = float((vector * centre).sum())
+            value = similarity + self.naturalness * beam.log_prob / max(1, beam.n_tokens)
+            scored.append(replace(beam, similarity=similarity, value=value))
+        return sorted(scored, key=lambda beam: (-beam.value, beam.text))
+
+    def _drafts(self, model: LanguageModel, beams: Sequence[Beam]) -> Iterator[Beam]:
+        """Every beam with one more token, for each token that it may go on with."""
+        likely = model.next_log_probs([beam.text for beam in beams])
+        nexts = likely.topk(min(POOL * self.n_next, likely.shape[1]), dim=1)
+        rows = zip(beams, nexts.values.tolist(), nexts.indices.tolist(), strict=True)
+        for beam, logs, tokens in rows:
+            texts = model.continued(beam.text, tokens)
+            options = [(t, log) for t, log in zip(texts, logs, strict=True) if t != beam.text]
+            for text, log in _nucleus(options, self.top_p)[: self.n_next]:
+                yield Beam(text, beam.log_prob + log, beam.n_tokens + 1)
+
+
+def _nucleus(options: Sequence[tuple[str, float]], top_p: float) -> list[tuple[str, float]]:
+    """The first options, as few as make up the share `top_p` of the probability of all; at least one."""
+    shares = np.exp([log for _, log in options])
+    before = np.cumsum(shares) - shares
+    return [option for option, mass in zip(options, before, strict=True) if mass < top_p * shares.sum()]
+
+
+def _centre(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The mean of query vectors (n, dim), of unit length: its direction is all that counts."""
+    mean = vectors.astype(np.float64).mean(axis=0)
+    centre: NDArray[np.float64] = mean / (float(np.linalg.norm(mean)) or 1.0)
+    return centre
+
+
+def _tick(view: View, before: int, total: int, step: int) -> None:
+    view.tick(before + step, total)
+
+
+def _note(written: Written, information: str) -> dict[str, object]:
+    best = written.best
+    return {
+        "trigger": best.text.removeprefix(information).strip(),
+        "similarity": best.similarity,
+        "surprise": -best.log_prob / max(1, best.n_tokens),
+        "steps": len(written.trace) - 1,
+        "trace": list(written.trace),
+    }
+
+
+def _kept(state: Any) -> list[Written]:  # Any: what was saved comes back from JSON
+    return [Written(Beam(**kept["best"]), tuple(kept["trace"])) for kept in state or []]
+
+
+SMOKE = {"information": "Buy now.", "tokens": 8, "n_beams": 2, "n_next": 2}

@@ -1,0 +1,128 @@
+"""What is measured of a change: how near its texts come to the queries, what they cost, how they read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_robust.assemble import Session
+from rag_robust.seeds import generator
+from rag_robust.task import Task
+from rag_robust.threats import encoders, judged_queries
+from rag_robust.types import Change, Encoder, Passage, Query
+
+if TYPE_CHECKING:
+    from rag_robust.encode.tokens import TokenModel
+
+__all__ = ["Effort", "facts"]
+
+SAMPLE = 200
+"""Passages of the corpus, drawn by the suite's seed, that an inserted one is compared with."""
+
+_COUNTED = ("forwards", "backwards", "tokens", "flops")
+
+
+@dataclass(slots=True)
+class Effort:
+    """What an attack has spent, an interrupted run of it included; starts when it is made.
+
+    `wall_s` and `cpu_s` are seconds; `forwards` and `backwards` count sequences through the
+    attacker's encoders, with their `tokens` and `flops`.
+    """
+
+    models: Sequence[TokenModel] = ()
+    before: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.before = self._now()
+
+    def spent(self) -> dict[str, float]:
+        """Seconds and counts so far."""
+        now = self._now()
+        return {name: value - self.before[name] for name, value in now.items()}
+
+    def carry(self, spent: Mapping[str, float]) -> None:
+        """Add what an interrupted run had spent."""
+        for name, value in spent.items():
+            self.before[name] = self.before.get(name, 0.0) - value
+
+    def _now(self) -> dict[str, float]:
+        works = {id(m): getattr(m, "work", None) for m in self.models}.values()
+        counts = {name: sum(getattr(work, name, 0) for work in works) for name in _COUNTED}
+        return {"wall_s": time.perf_counter(), "cpu_s": time.process_time(), **counts}
+
+
+def facts(session: Session, task: Task, known: Sequence[Query], change: Change) -> dict[str, object]:
+    """The measures of the inserted passages, taken on their texts by the victim's encoder.
+
+    Lists have a value per passage. With c the mean of the known queries' vectors and v a passage's:
+    `cosine` is cos(v, c), `ceiling` is ‖c‖, `held_in` the mean similarity ⟨v, e_q⟩ to the known
+    queries (cosine · ceiling for unit vectors) and `held_out` that to the judged ones; the two
+    with `_best` are means over queries of the best passage's. `surrogates` holds `cosine` and
+    `ceiling` for each encoder the attacker had instead. `norm_percentile` (dot products) and, if the
+    task asks for `fluency`, `surprise` (nats a token) with `surprise_percentile` are shares of a
+    sample of the corpus that stay below.
+    """
+    if not change.inserted:
+        return {}
+    corpus, encoder = session.corpus(), session.world("").encoder
+    measured: dict[str, object] = {"poisoning_rate": len(change.inserted) / max(1, len(corpus.passages))}
+    texts = [p.full for p in change.inserted]
+    if encoder is not None:
+        judged = () if task.knows == "knows-all" else judged_queries(session, task)
+        measured |= {"similarity": encoder.similarity, **_near(encoder, texts, known)}
+        measured |= _means(encoder, texts, "held_in", known) | _means(encoder, texts, "held_out", judged)
+        if encoder.similarity == "dot":
+            measured["norm_percentile"] = _norms(session, encoder, texts)
+    if task.surrogates:
+        named = [(e.fingerprint, _near(e, texts, known)) for e in encoders(session, task)]
+        measured["surrogates"] = [{"encoder": name, **near} for name, near in named]
+    return measured | (_fluency(session, texts) if task.fluency else {})
+
+
+def _near(encoder: Encoder, texts: Sequence[str], known: Sequence[Query]) -> dict[str, object]:
+    centre = encoder.encode([q.text for q in known], "query").mean(axis=0)
+    ceiling = float(np.linalg.norm(centre))
+    vectors = encoder.encode(texts, "passage")
+    lengths = np.linalg.norm(vectors, axis=1) if encoder.similarity == "dot" else np.ones(len(vectors))
+    return {"ceiling": ceiling, "cosine": (vectors @ centre / ceiling / lengths).astype(float).tolist()}
+
+
+def _means(encoder: Encoder, texts: Sequence[str], name: str, queries: Sequence[Query]) -> dict[str, object]:
+    """Mean similarity of each text to the queries, and of the best text per query."""
+    if not queries:
+        return {}
+    vectors = encoder.encode(texts, "passage").astype(np.float64)
+    similarity = vectors @ encoder.encode([q.text for q in queries], "query").T.astype(np.float64)
+    return {name: similarity.mean(axis=1).tolist(), f"{name}_best": float(similarity.max(axis=0).mean())}
+
+
+def _norms(session: Session, encoder: Encoder, texts: Sequence[str]) -> list[float]:
+    def norms(some: Sequence[str]) -> NDArray[np.float64]:
+        lengths: NDArray[np.float64] = np.linalg.norm(encoder.encode(some, "passage"), axis=1)
+        return lengths.astype(np.float64)
+
+    return _share_below(norms(texts), norms([p.full for p in _sample(session)]))
+
+
+def _fluency(session: Session, texts: Sequence[str]) -> dict[str, object]:
+    model = session.language_model()
+    own = model.surprise(texts)
+    usual = model.surprise([p.full for p in _sample(session)])
+    return {"surprise": own.tolist(), "surprise_percentile": _share_below(own, usual)}
+
+
+def _share_below(values: NDArray[np.float64], sample: NDArray[np.float64]) -> list[float]:
+    return [float((sample < value).mean()) for value in values]
+
+
+def _sample(session: Session) -> list[Passage]:
+    passages = session.corpus().passages
+    ids = sorted(passages)
+    drawn = generator(session.suite.seed, "sample of passages").permutation(len(ids))[:SAMPLE]
+    return [passages[ids[i]] for i in sorted(drawn.tolist())]

@@ -1,0 +1,121 @@
+"""Tasks: one question each about a system, as a suite's file words it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = ["Knows", "Positive", "Rate", "Table", "Task"]
+
+Knows = Literal["knows-all", "knows-what", "knows-nothing"]
+"""Threat models: the very query, other queries of a concept, or only what people ask in general."""
+
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Table(BaseModel):
+    """A table of a suite's file: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Task(Table):
+    """One question about the system; at most one of perturb, attack, certify, questions.
+
+    With none of them the task measures the clean system. `with` holds the method's own parameters.
+    For attacks: `surrogate` names the encoders the attacker has instead of the victim's, `target`
+    the wrong answer it wants, `trials` how often it is run with another seed, `fluency` whether
+    its passages are held against a language model. For attacks and clean tasks: `defences` are
+    filters that drop passages as suspicious as the `rates` most suspicious shares of the corpus.
+    """
+
+    name: Annotated[str, Field(min_length=1)]
+    perturb: str | None = None
+    attack: str | None = None
+    certify: str | None = None
+    questions: str | None = None
+    threat: Knows | None = None
+    concept: str | None = None
+    information: str | None = None
+    surrogate: str | tuple[str, ...] | None = None
+    target: Annotated[str, Field(min_length=1)] | None = None
+    trials: Positive = 1
+    fluency: bool = False
+    defences: tuple[str, ...] = ()
+    rates: tuple[Rate, ...] = Field((0.05,), min_length=1)
+    passages: Positive = 1
+    k: Positive = 10
+    depth: Positive = 20
+    generate: bool = False
+    limit: Positive | None = None
+    synonyms: str = "neighbours"
+    per_word: Positive | None = None
+    forms: tuple[str, ...] = ("typo",)
+    documents: tuple[Literal["gold", "removed", "different", "retrieved"], ...] = (
+        "gold",
+        "removed",
+        "different",
+        "retrieved",
+    )
+    metrics: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = Field(default_factory=dict, alias="with")
+
+    @model_validator(mode="after")
+    def _one_method(self) -> Task:
+        given = [n for n in ("perturb", "attack", "certify", "questions") if getattr(self, n)]
+        if len(given) > 1:
+            raise ValueError(f"a task does one thing, this one has {' and '.join(given)}")
+        if any(len(set(names)) < len(names) for names in (self.forms, self.documents)):
+            raise ValueError("forms and documents name each condition once")
+        if any(len(set(names)) < len(names) for names in (self.surrogates, self.defences, self.rates)):
+            raise ValueError("surrogate, defences and rates name each thing once")
+        if "original" in self.forms:
+            raise ValueError('forms are changes of the query; "original" is always asked')
+        if self.threat == "knows-what" and self.kind == "attack" and not self.concept:
+            raise ValueError('threat "knows-what" needs concept = "concepts/…"')
+        return self._for_attacks()
+
+    def _for_attacks(self) -> Task:
+        if self.kind != "attack":
+            for name in ("surrogate", "target", "fluency"):
+                if getattr(self, name):
+                    raise ValueError(f"{name} is for attacks; this task has none")
+            if self.trials > 1:
+                raise ValueError("trials are runs of an attack; this task has none")
+        if self.defences and self.kind not in {"attack", "clean"}:
+            raise ValueError("defences are for attack tasks and clean ones")
+        return self
+
+    @property
+    def surrogates(self) -> tuple[str, ...]:
+        """Names of the encoders the attacker has instead of the victim's."""
+        return (self.surrogate,) if isinstance(self.surrogate, str) else self.surrogate or ()
+
+    @property
+    def filters(self) -> tuple[tuple[str, float], ...]:
+        """Every defence at every rate."""
+        return tuple((name, rate) for name in self.defences for rate in self.rates)
+
+    @property
+    def knows(self) -> Knows:
+        """What the attacker knows: as stated, else a concept's held-in queries if there is a concept."""
+        return self.threat or ("knows-what" if self.concept else "knows-all")
+
+    @property
+    def kind(self) -> Literal["clean", "perturb", "attack", "certify", "questions"]:
+        """What the task does."""
+        kinds: tuple[Literal["perturb", "attack", "certify", "questions"], ...] = (
+            "perturb",
+            "attack",
+            "certify",
+            "questions",
+        )
+        return next((kind for kind in kinds if getattr(self, kind)), "clean")
+
+    @property
+    def method(self) -> str:
+        """The name of the perturbation, attack, certificate or question source; "clean" for none."""
+        return getattr(self, self.kind) if self.kind != "clean" else "clean"

@@ -1,0 +1,111 @@
+"""Units of work: what is done at once, and the keys under which its results are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from rag_robust.assemble import Session
+from rag_robust.seeds import digest
+from rag_robust.task import Task
+from rag_robust.types import Change, Failure, Query, Record
+
+__all__ = ["KEY_VERSION", "Case", "ChangeUnit", "Done", "RecordUnit", "key_of", "record_units"]
+
+KEY_VERSION = 1
+"""Raised when the meaning of a record changes, so that no old record passes for a new one."""
+
+SECONDS = {"clean": 0.02, "perturb": 0.02, "attack": 0.02, "certify": 3.0, "questions": 0.7}
+"""About how long one query takes by kind of task on two CPU cores: for the time left, for nothing else."""
+
+BATCH = 64
+"""Queries per unit: what is lost by a kill is at most one unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeUnit:
+    """One change to be made by one trial of an attack: against a set of queries, or against one query."""
+
+    key: str
+    task: str
+    attack: str
+    query_id: str | None
+    weight: float
+    trial: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RecordUnit:
+    """Queries of one task under one condition, asked together; the tuples run in parallel.
+
+    `changes[i]` is what query i's world went through: a change, why there is none, or nothing.
+    `defence` is the filter the hits pass and its rate, None for no filter.
+    """
+
+    task: str
+    condition: str
+    queries: tuple[Query, ...]
+    keys: tuple[str, ...]
+    change_keys: tuple[str, ...]
+    weight: float
+    changes: tuple[Change | Failure | None, ...] = ()
+    trial: int = 0
+    defence: tuple[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a unit gave: records, and artifacts `key -> (kind, JSON value)`."""
+
+    records: tuple[Record, ...] = ()
+    artifacts: dict[str, tuple[str, object]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What of a condition is the same for all its queries: its name, and all that can change its records."""
+
+    condition: str
+    spec: object = ()
+    trial: int = 0
+    defence: tuple[str, float] | None = None
+
+
+def record_units(
+    session: Session, task: Task, case: Case, queries: Sequence[Query], *, change_keys: Sequence[str] = ()
+) -> Iterator[RecordUnit]:
+    """Units of at most `BATCH` queries, each record under a key that hashes all that can change it."""
+    world = session.world(task.questions or "")
+    reader = world.reader if task.generate or task.kind == "questions" else ""
+    system = (
+        world.corpus.digest,
+        world.fingerprint,
+        reader,
+        task.name,
+        case.condition,
+        case.spec,
+        task.depth,
+    )
+    change_keys = change_keys or [""] * len(queries)
+    keys = [
+        key_of(session, *system, case.trial, change, query.id, query.text, query.answers)
+        for query, change in zip(queries, change_keys, strict=True)
+    ]
+    for i in range(0, len(queries), BATCH):
+        part = slice(i, i + BATCH)
+        asked = tuple(queries[part])
+        yield RecordUnit(
+            task.name,
+            case.condition,
+            asked,
+            tuple(keys[part]),
+            tuple(change_keys[part]),
+            SECONDS[task.kind] * len(asked),
+            trial=case.trial,
+            defence=case.defence,
+        )
+
+
+def key_of(session: Session, *parts: object) -> str:
+    """The key of a unit of work: a hash of what can change its result, and of nothing else."""
+    return digest(KEY_VERSION, session.suite.seed, *parts)
