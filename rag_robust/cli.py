@@ -15,6 +15,8 @@ import typer
 from rich.table import Table
 
 from rag_robust import __version__, terminal
+from rag_robust.cli_attack import attack_app
+from rag_robust.cli_geometry import geometry
 from rag_robust.errors import RagRobustError, SuiteError, nearest
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ app = typer.Typer(
     "4 invalid run · 70 an error of rag-robust itself · 130 interrupted.",
 )
 corpus_app = typer.Typer(no_args_is_help=True, help="Look at a corpus, or write it as a BEIR folder.")
+app.add_typer(attack_app, name="attack")
+app.command()(geometry)
 app.add_typer(corpus_app, name="corpus")
 
 Verdicts = Literal["fail", "warn", "pass"]
@@ -141,7 +145,8 @@ def report(
 @app.command("list")
 def list_(
     what: Annotated[
-        str, typer.Argument(help="attacks, perturbations, metrics, certificates, corpora or suites")
+        str,
+        typer.Argument(help="attacks, defences, perturbations, metrics, certificates, corpora or suites"),
     ],
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
@@ -240,13 +245,14 @@ def _exit_code(result: Result, on_inconclusive: Verdicts) -> int:
 
 
 def _listed() -> dict[str, Callable[[], list[tuple[str, str]]]]:
-    from rag_robust import attacks, certify, corpus, metrics, perturb, suite
+    from rag_robust import attacks, certify, corpus, defend, metrics, perturb, suite
     from rag_robust.report.words import method
 
     return {
         "attacks": lambda: [(n, method("attack", n)) for n in attacks.names()],
         "certificates": lambda: [(n, method("certify", n)) for n in certify.names()],
         "corpora": lambda: [(n, corpus.describe(n)) for n in corpus.names()],
+        "defences": lambda: [(n, defend.describe(n)) for n in defend.names()],
         "metrics": lambda: [(n, metrics.describe(n)) for n in metrics.names()],
         "perturbations": lambda: [(n, method("perturb", n)) for n in perturb.names()],
         "suites": lambda: [(n, suite.read(n).description) for n in suite.names()],

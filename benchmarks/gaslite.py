@@ -1,0 +1,169 @@
+"""GASLITE beside the paper author's own framework: cosine on text, CPU seconds, memory, in one run.
+
+    python benchmarks/gaslite.py --peer peer/bin/python
+
+`--peer` is an interpreter that has tropt (`benchmarks/peers/tropt_gaslite.py` says how it is made);
+without it only ours runs. Every attack is a process of its own with one thread. Both sides get the
+same information, queries and sizes; both cosines are of the finished text, encoded anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+CONCEPTS = ("coffee", "tennis", "vaccine")
+SIZES = {"trigger_tokens": 20, "n_steps": 30, "n_grad": 20, "n_cand": 64, "n_flip": 10}
+FAST_STEPS = 36
+HERE = Path(__file__).resolve()
+Row = dict[str, Any]
+
+
+def main() -> None:
+    """Run every case on every side, print rows as they come and the table at the end."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--peer", help="a Python that has tropt 0.1.1")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--inside", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.inside:
+        print(json.dumps(inside(given.inside, json.load(sys.stdin))))
+        return
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {processor()}, one thread; {SIZES}", flush=True)
+    rows = list(run(given.peer, given.seeds))
+    print(table(rows))
+
+
+def run(peer: str | None, seeds: int) -> Iterator[Row]:
+    """One row per side, concept and seed."""
+    from rag_robust.corpus.concepts import concept
+
+    for name in CONCEPTS:
+        about = concept(f"concepts/{name}")
+        for seed in range(seeds):
+            case = {"information": about.information, "held_in": [q.text for q in about.held_in]}
+            case |= {"seed": seed, **SIZES}
+            commands = {side: [sys.executable, str(HERE), "--inside", side] for side in ("default", "fast")}
+            if peer:
+                commands = {"tropt": [peer, str(HERE.parent / "peers/tropt_gaslite.py")], **commands}
+            for side, command in commands.items():
+                row = {"side": side, "concept": name, "seed": seed, **child(command, case)}
+                print(
+                    " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items())
+                )
+                sys.stdout.flush()
+                yield row
+    case = {"information": "x", "held_in": ["y"], "seed": 0, **SIZES}
+    yield {"side": "inference", **child([sys.executable, str(HERE), "--inside", "inference"], case)}
+
+
+def child(command: list[str], case: Row) -> Row:
+    """What a process of its own printed as its last line."""
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    done = subprocess.run(
+        command, input=json.dumps(case), capture_output=True, text=True, env=environment, check=False
+    )
+    if done.returncode:
+        sys.exit(f"{command[0]} failed:\n{done.stderr[-2000:]}")
+    found: Row = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
+
+
+def inside(side: str, case: Row) -> Row:
+    """One attack of ours, or the model's own inference, in this process."""
+    import torch
+
+    from rag_robust import attacks, encode
+    from rag_robust.attacks._view import Secrets, View
+    from rag_robust.encode.tokens import token_model
+    from rag_robust.seeds import generator
+    from rag_robust.types import Query
+
+    torch.set_num_threads(1)
+    encoder = encode.load("all-MiniLM-L6-v2")
+    if side == "inference":
+        encoder.encode([" ".join(["passage"] * 250)] * 32, "passage")
+        return {"peak_mib": peak()}
+    steps = FAST_STEPS if side == "fast" else case["n_steps"]
+    sizes = {**{name: case[name] for name in SIZES}, "n_steps": steps}
+    attack = attacks.load("gaslite", information=case["information"], profile=side, **sizes)
+    model = token_model(encoder)
+    queries = tuple(Query(str(i), text) for i, text in enumerate(case["held_in"]))
+    view = View(attack.threat, Secrets(queries, model=model), n_tokens=model.n_tokens)
+    began, spent = time.perf_counter(), time.process_time()
+    change = attack(view, generator(case["seed"]))
+    cost = {"cpu_s": time.process_time() - spent, "wall_s": time.perf_counter() - began}
+    text = change.inserted[0].text
+    known = encoder.encode(case["held_in"], "query").mean(axis=0)
+    cosine = float(encoder.encode([text], "passage")[0] @ known / (known @ known) ** 0.5)
+    work = model.work
+    counts = {"n_forwards": work.forwards, "n_backwards": work.backwards, "flops": work.flops}
+    return {"cosine": cosine, "text": text, "peak_mib": peak(), "n_steps": steps, **counts, **cost}
+
+
+def peak() -> float:
+    """This process' largest resident size so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def table(rows: list[Row]) -> str:
+    """The means per side as a markdown table, and the ratios that count."""
+    sides = [s for s in ("tropt", "default", "fast") if any(r["side"] == s for r in rows)]
+    of = {s: [r for r in rows if r["side"] == s] for s in sides}
+    total = {s: mean(r["cpu_s"] for r in of[s]) for s in sides}
+    steps = {s: mean(r.get("n_steps", SIZES["n_steps"]) for r in of[s]) for s in sides}
+    cosine = {s: mean(r["cosine"] for r in of[s]) for s in sides}
+    inference = next(r["peak_mib"] for r in rows if r["side"] == "inference")
+    lines = [
+        "",
+        "| | cosine on text, mean (least, most) | steps | CPU s per step | CPU s in all | peak MiB |",
+    ]
+    lines.append("|---|---|---|---|---|---|")
+    for s in sides:
+        values = [r["cosine"] for r in of[s]]
+        spread = f"{cosine[s]:.4f} ({min(values):.4f}, {max(values):.4f})"
+        memory = max(r["peak_mib"] for r in of[s])
+        lines.append(
+            f"| {s} | {spread} | {steps[s]:.0f} | {total[s] / steps[s]:.2f} | {total[s]:.1f} | {memory:.0f} |"
+        )
+    lines.append(f"| inference, 32 × 256 tokens | | | | | {inference:.0f} |")
+    if "tropt" in sides:
+        per_step = total["default"] / steps["default"] / (total["tropt"] / steps["tropt"])
+        lines += [
+            "",
+            f"default / tropt: {per_step:.3f} CPU s per step "
+            f"at {cosine['default'] - cosine['tropt']:+.4f} cosine",
+            f"fast / tropt: {total['fast'] / total['tropt']:.3f} CPU s in all at "
+            f"{cosine['fast'] - cosine['tropt']:+.4f} cosine",
+        ]
+    lines.append(f"memory: attack / inference {max(r['peak_mib'] for r in of['default']) / inference:.2f}")
+    return "\n".join(lines)
+
+
+def processor() -> str:
+    """The processor's name, as far as it says."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor()
+    return next((line.partition(": ")[2] for line in text.splitlines() if line.startswith("model name")), "")
+
+
+if __name__ == "__main__":
+    main()

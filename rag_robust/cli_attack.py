@@ -1,0 +1,155 @@
+"""The command `attack`: one attack alone, every parameter of it an option, its passages in a file."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from rag_robust import attacks, terminal
+from rag_robust.errors import SuiteError
+
+__all__ = ["attack_app"]
+
+ALIASES = {"information": "--info", "n_steps": "--steps"}
+"""Second names of parameters."""
+
+OWN = "The attack"
+
+
+class Attacks(TyperGroup):
+    """A command per attack, made when it is asked for: to list them all would load every library."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 (typer's types change by version)
+        """The command of an attack, or of a person's own, "package.module:Class"."""
+        made = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+        made.command(cmd_name, help=_about(cmd_name), no_args_is_help=True)(_command(cmd_name))
+        return typer.main.get_command(made)
+
+
+attack_app = typer.Typer(
+    cls=Attacks,
+    no_args_is_help=True,
+    subcommand_metavar="NAME [OPTIONS]",
+    help="Let one attack alone loose on an encoder; its passages come out as JSON lines.\n\n"
+    f'NAME: {", ".join(attacks.names())}, or your own, "package.module:Class".\n\n'
+    "NAME --help shows its parameters; rag-robust list attacks says what each one is.",
+)
+
+
+def _alone(
+    name: str,
+    given: dict[str, Any],
+    *,
+    encoder: Annotated[str, typer.Option(help="The model: a hub id, a folder, an installed package.")],
+    queries: Annotated[
+        Path, typer.Option(help="Queries that the attack knows, one a line.", exists=True, dir_okay=False)
+    ],
+    heldout: Annotated[
+        Path | None,
+        typer.Option(help="Queries that it is judged on and never sees.", exists=True, dir_okay=False),
+    ] = None,
+    attack_corpus: Annotated[
+        str, typer.Option(help="A corpus to read, and to rank in: wikipedia, beir:FOLDER, files:PATTERN …")
+    ] = "",
+    target: Annotated[str | None, typer.Option(help="The wrong answer an attack on answers wants.")] = None,
+    language_model: Annotated[
+        str, typer.Option(help="The attacker's own; loaded if the attack asks for it.")
+    ] = "SmolLM2-135M-Instruct",
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    device: Annotated[str, typer.Option(help='"cpu", "cuda", "cuda:1" …')] = "cpu",
+    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads; all if not given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the result; standard output if not given.")
+    ] = None,
+) -> None:
+    from rag_robust import lone_attack
+
+    case = lone_attack.Case(
+        name=name,
+        attack=attacks.load(name, **given),
+        encoder=encoder,
+        held_in=lone_attack.read_queries(queries, "held-in"),
+        held_out=lone_attack.read_queries(heldout, "held-out") if heldout else (),
+        source=attack_corpus,
+        target=target,
+        language_model=language_model,
+        seed=seed,
+    )
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    if threads:
+        from rag_robust.encode.threads import use_threads
+
+        use_threads(threads)
+    rows = _crafted(case, device)
+    lines = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+    if out is None:
+        typer.echo(lines, nl=False)
+        return
+    out.write_text(lines, encoding="utf-8")
+    terminal.err().print(f"wrote {len(rows)} passages to {out}", markup=False)
+
+
+def _crafted(case: Any, device: str) -> list[dict[str, object]]:  # Any: a `Case`, whose module is heavy
+    """The rows of the attack, its progress on standard error."""
+    from rag_robust import lone_attack
+
+    try:
+        with terminal.progress() as progress:
+            return lone_attack.craft(
+                case,
+                cache=terminal.cache_folder(),
+                device=device,
+                tick=lambda done, total: progress(done, total, case.name),
+                say=lambda what: progress(0, 1, what),
+            )
+    except KeyboardInterrupt:
+        terminal.err().print("interrupted; nothing was written")
+        raise typer.Exit(130) from None
+
+
+def _command(name: str) -> Any:
+    """A function of the attack's parameters and of what every attack needs, for typer to read."""
+    own = [*_parameters(name)]
+    shared = [*inspect.signature(_alone, eval_str=True).parameters.values()][2:]
+    if twice := sorted({p.name for p in own} & {p.name for p in shared}):
+        raise SuiteError(f"attack {name}: its parameter {twice[0]} has the name of an option of ours")
+    names = {p.name for p in own}
+
+    def run(**words: Any) -> None:
+        given = {key: words.pop(key) for key in names}
+        _alone(name, given, **words)
+
+    signature = inspect.Signature([*shared, *own])
+    run.__signature__ = signature  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in signature.parameters.values()}
+    return run
+
+
+def _parameters(name: str) -> Iterator[inspect.Parameter]:
+    """The attack's parameters as options, e.g. `n_steps` as --n-steps and --steps."""
+    defaults, told = attacks.parameters(name), attacks.parameter_help(name)
+    for key, kind in attacks.kinds(name).items():
+        default, spelt = defaults[key], f"--{key.replace('_', '-')}"
+        names = [f"{spelt}/--no-{spelt[2:]}" if kind is bool else spelt, ALIASES.get(key)]
+        shown = "empty" if default == "" else True
+        option = typer.Option(*filter(None, names), help=told[key], show_default=shown, rich_help_panel=OWN)
+        yield inspect.Parameter(
+            key,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if default is dataclasses.MISSING else default,
+            annotation=Annotated[kind, option],
+        )
+
+
+def _about(name: str) -> str:
+    """What the attack is and what its class says of itself, without the parameters."""
+    told = (inspect.getdoc(attacks.attack_class(name)) or "").partition("\nParameters:\n")[0]
+    return f"{attacks.describe(name)}\n\n{told.strip()}"
