@@ -36,7 +36,8 @@ class Goal:
     """What a chain climbs: f(x)·target − norm_weight·‖f(x)‖ − fluency_weight·surprise(text).
 
     `target` (dim,) is the mean query vector, of unit length for cosine models. `surprise` gives
-    the mean negative log-likelihood per token of texts under a language model, in nats.
+    the mean negative log-likelihood per token of texts under a language model, in nats; chains that are
+    scored together share it.
     """
 
     target: torch.Tensor
@@ -134,15 +135,19 @@ def random_draft(model: TokenModel, n_tokens: int, rng: Generator) -> str:
 
 
 def scored(model: TokenModel, chains: Sequence[Chain]) -> list[Chain]:
-    """The chains with their goal in full precision."""
-    out: dict[int, Chain] = {}
+    """The chains with their goal in full precision; those of one length share a forward pass."""
+    values = np.zeros(len(chains))
     for length in dict.fromkeys(len(c.ids) for c in chains):
         own = [i for i, c in enumerate(chains) if len(c.ids) == length]
-        ids = torch.tensor([chains[i].ids for i in own], device=model.encoder.model.device)
-        vectors = model.vectors(ids)
+        vectors = model.vectors(torch.tensor([chains[i].ids for i in own], device=model.matrix.device))
         for i, vector in zip(own, vectors, strict=True):
-            out[i] = replace(chains[i], value=_value(chains[i], vector))
-    return [out[i] for i in range(len(chains))]
+            goal = chains[i].goal
+            values[i] = float(vector @ goal.target) - goal.norm_weight * float(vector.norm())
+    fluent = [i for i, c in enumerate(chains) if c.goal.surprise is not None]
+    if fluent and (surprise := chains[fluent[0]].goal.surprise) is not None:
+        weights = np.array([chains[i].goal.fluency_weight for i in fluent])
+        values[fluent] -= weights * surprise([chains[i].text for i in fluent])
+    return [replace(c, value=float(v)) for c, v in zip(chains, values, strict=True)]
 
 
 def joined(model: TokenModel, chain: Chain, ids: Sequence[int]) -> str:
@@ -155,13 +160,3 @@ def texts(model: TokenModel, chain: Chain, rows: Sequence[tuple[int, ...]]) -> l
     told = [joined(model, chain, ids) for ids in rows]
     again = model.ids_many(told)
     return [t if tuple(a) == tuple(r) else None for t, a, r in zip(told, again, rows, strict=True)]
-
-
-def _value(chain: Chain, vector: torch.Tensor) -> float:
-    goal = chain.goal
-    value = float(vector @ goal.target)
-    if goal.norm_weight:
-        value -= goal.norm_weight * float(vector.norm())
-    if goal.fluency_weight and goal.surprise is not None:
-        value -= goal.fluency_weight * float(goal.surprise([chain.text])[0])
-    return value

@@ -20,6 +20,9 @@ __all__ = ["best_of", "clusters", "flips", "retold", "saliency", "scores"]
 KEEP = 4
 """So many of the best screened candidates are scored in full precision."""
 
+WIDER = 4
+"""So many times more where the goal is not similarity alone, which is all that screening sees."""
+
 SLACK = 0.004
 """A candidate this far below the unflipped passage in bfloat16 may still be better in float32."""
 
@@ -97,8 +100,10 @@ def best_of(
     values = scores(screen, chains, rows)
     kept = []
     for chain, ids, value in zip(chains, rows, values, strict=True):
-        floor = float(value[0]) - slack if chain.goal.plain else -np.inf
-        kept.append(_survivors(model, chain, ids[1:], value[1:], keep=keep, floor=floor))
+        plain = chain.goal.plain
+        floor = float(value[0]) - slack if plain else -np.inf
+        n = keep if plain else keep * WIDER
+        kept.append(_survivors(model, chain, ids[1:], value[1:], keep=n, floor=floor))
     return _winners(model, chains, kept)
 
 
@@ -110,9 +115,10 @@ def scores(model: TokenModel, chains: Sequence[Chain], rows: Sequence[torch.Tens
 def retold(model: TokenModel, chain: Chain, rows: torch.Tensor, *, unless: str) -> Chain:
     """The best candidate as its text tokenises again, if the number of tokens is the same; else the chain.
 
-    The published rule: candidates whose text is `unless` are left out, and so nothing says that the
-    best one is better than the chain itself.
+    The published rule: the chain itself is a candidate too, but candidates whose text is `unless`
+    are left out, and so the first flip of a step may lose.
     """
+    rows = torch.cat([torch.tensor([chain.ids], device=rows.device), rows])
     told = [joined(model, chain, row.tolist()) for row in rows]
     kept = [
         replace(chain, ids=tuple(ids), text=text)
@@ -124,7 +130,7 @@ def retold(model: TokenModel, chain: Chain, rows: torch.Tensor, *, unless: str) 
 
 def clusters(vectors: NDArray[np.float32], k: int, rng: Generator) -> list[NDArray[np.int64]]:
     """Rows of each of `k` k-means clusters (fewer if there are fewer rows), the best of ten starts."""
-    k = min(k, len(vectors))
+    k = min(k, len(np.unique(vectors, axis=0)))
     points = vectors.astype(np.float64)
     best, least = np.zeros(len(points), np.int64), np.inf
     for _ in range(10):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import count, islice
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from rag_robust.attacks._chain import Chain, Goal, Place, around, joined, opened, random_draft, scored, starts
 from rag_robust.attacks._flip import clusters
-from rag_robust.attacks._steps import Search
 from rag_robust.attacks._view import View
 from rag_robust.encode.tokens import TokenModel
 from rag_robust.errors import ModelError
@@ -23,6 +22,7 @@ from rag_robust.types import Budget, Change, Passage, ThreatModel
 
 __all__ = [
     "Limits",
+    "Search",
     "Settings",
     "Step",
     "begun",
@@ -42,6 +42,28 @@ SAVE_EVERY = 5
 
 STARTS = 10
 """Drafts a trigger may start from."""
+
+
+@dataclass(slots=True)
+class Search:
+    """One passage's search: where it stands, the best so far, and what was tried from here in vain."""
+
+    chain: Chain
+    best: Chain
+    seed: tuple[int, int]
+    tried: list[tuple[int, int]] = field(default_factory=list)
+    trace: list[float] = field(default_factory=list)
+    idle: int = 0
+
+    def move(self, chain: Chain, min_gain: float) -> None:
+        """Go on from `chain`; a step that does not raise the best by `min_gain` is idle."""
+        if chain.ids != self.chain.ids:
+            self.tried.clear()
+        self.idle = 0 if chain.value > self.best.value + min_gain else self.idle + 1
+        self.chain = chain
+        self.best = max(self.best, chain, key=lambda c: c.value)
+        self.trace.append(self.best.value)
+
 
 Step = Callable[[TokenModel, Sequence[Search], Sequence[Generator]], list[Chain]]
 """Where each of some searches of one length goes from here, with a generator for each."""
@@ -154,28 +176,30 @@ def begun(
         )[0]
         searches.append(Search(chain, chain, (seed, n)))
     kept: Any = view.load()
-    for search, saved in zip(searches, kept or (), strict=False):
+    for search, saved in zip(searches, kept["searches"] if kept else (), strict=False):
         _restore(model, search, saved)
     return searches
 
 
 def climb(view: View, searches: Sequence[Search], step: Step, limits: Limits) -> None:
     """Step, all searches of one length at once, to the first limit; a trace tells how far its search is."""
-    model = view.model
-    began, spent = time.monotonic(), model.work.flops
+    model, kept = view.model, cast(Any, view.load() or {})
+    began = time.monotonic() - kept.get("seconds", 0.0)
+    spent = model.work.flops - kept.get("flops", 0.0)
     for n in range(_n_steps(searches), limits.n_steps):
         live = [s for s in searches if not limits.patience or s.idle < limits.patience]
-        late = limits.seconds and time.monotonic() - began > limits.seconds
-        if not live or late or (limits.flops and model.work.flops - spent > limits.flops):
+        seconds, flops = time.monotonic() - began, model.work.flops - spent
+        if not live or 0 < limits.seconds < seconds or 0 < limits.flops < flops:
             return
+        if n and n % SAVE_EVERY == 0:
+            state = [_saved(s) for s in searches]
+            view.save({"searches": state, "seconds": seconds, "flops": flops})
         for length in dict.fromkeys(len(s.chain.ids) for s in live):
             own = [s for s in live if len(s.chain.ids) == length]
             after = step(model, own, [np.random.default_rng([*s.seed, n]) for s in own])
             for search, chain in zip(own, after, strict=True):
                 search.move(chain, MIN_GAIN)
         view.tick(n + 1, limits.n_steps)
-        if (n + 1) % SAVE_EVERY == 0:
-            view.save([_saved(s) for s in searches])
 
 
 def told(view: View, searches: Sequence[Search], name: str) -> Change:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
@@ -11,9 +10,10 @@ from numpy.random import Generator
 
 from rag_robust.attacks._chain import Chain, texts
 from rag_robust.attacks._flip import best_of, flips, retold, saliency, scores
+from rag_robust.attacks._search import Search
 from rag_robust.encode.tokens import TokenModel
 
-__all__ = ["STEPS", "Engine", "Search"]
+__all__ = ["STEPS", "Engine"]
 
 SINGLES = 16
 """The fast step scores one in so many of the n_cand tokens at each position."""
@@ -30,27 +30,6 @@ class Engine(NamedTuple):
     n_grad: int
     n_flip: int
     n_cand: int
-
-
-@dataclass(slots=True)
-class Search:
-    """One passage's search: where it stands, the best so far, and what was tried from here in vain."""
-
-    chain: Chain
-    best: Chain
-    seed: tuple[int, int]
-    tried: list[tuple[int, int]] = field(default_factory=list)
-    trace: list[float] = field(default_factory=list)
-    idle: int = 0
-
-    def move(self, chain: Chain, min_gain: float) -> None:
-        """Go on from `chain`; a step that does not raise the best by `min_gain` is idle."""
-        if chain.ids != self.chain.ids:
-            self.tried.clear()
-        self.idle = 0 if chain.value > self.best.value + min_gain else self.idle + 1
-        self.chain = chain
-        self.best = max(self.best, chain, key=lambda c: c.value)
-        self.trace.append(self.best.value)
 
 
 Step = Callable[[Engine, Sequence[Search], Sequence[Generator]], list[Chain]]

@@ -28,8 +28,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from rag_robust.attacks._chain import Chain, Goal
-from rag_robust.attacks._search import Limits, begun, centroid, checked, climb, told, white_box
-from rag_robust.attacks._steps import STEPS, Engine, Search
+from rag_robust.attacks._search import Limits, Search, begun, centroid, checked, climb, told, white_box
+from rag_robust.attacks._steps import STEPS, Engine
 from rag_robust.attacks._view import View
 from rag_robust.encode.tokens import TokenModel
 from rag_robust.errors import ModelError

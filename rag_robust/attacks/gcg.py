@@ -25,8 +25,7 @@ from numpy.random import Generator
 from rag_robust.attacks._chain import Chain, texts
 from rag_robust.attacks._flip import best_of, flips
 from rag_robust.attacks._gains import first_passing, gains, top
-from rag_robust.attacks._search import checked, poisoned, white_box
-from rag_robust.attacks._steps import Search
+from rag_robust.attacks._search import Search, checked, poisoned, white_box
 from rag_robust.attacks._view import View
 from rag_robust.encode.tokens import TokenModel
 from rag_robust.types import Change, ThreatModel

@@ -13,8 +13,7 @@ import torch
 from rag_robust import attacks
 from rag_robust.attacks._chain import Goal, opened, scored
 from rag_robust.attacks._gains import first_passing, gains, top
-from rag_robust.attacks._search import Limits, begun, centroid, climb
-from rag_robust.attacks._steps import Search
+from rag_robust.attacks._search import Limits, Search, begun, centroid, climb
 from rag_robust.attacks._view import Secrets, View
 from rag_robust.attacks.aggd import Aggd
 from rag_robust.attacks.arca import Arca

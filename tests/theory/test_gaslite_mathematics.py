@@ -14,8 +14,8 @@ from sentence_transformers import SentenceTransformer
 from rag_robust import attacks
 from rag_robust.attacks._chain import Goal, around, opened, scored
 from rag_robust.attacks._flip import best_of, clusters, flips, saliency
-from rag_robust.attacks._search import centroid
-from rag_robust.attacks._steps import STEPS, Engine, Search
+from rag_robust.attacks._search import Search, centroid
+from rag_robust.attacks._steps import STEPS, Engine
 from rag_robust.attacks._view import Secrets, View
 from rag_robust.encode.tokens import TokenModel
 from rag_robust.errors import ModelError, SuiteError
@@ -214,6 +214,26 @@ def test_an_attack_that_was_killed_goes_on_to_the_same_passages(token_model, pro
     assert seen == [6, 7, 8, 9]
     for one, other in zip(whole.notes["passages"], again.notes["passages"], strict=True):
         assert other["trace"] == pytest.approx(one["trace"], abs=1e-6)
+
+
+def test_operations_done_before_a_kill_count_towards_the_limit(token_model):
+    free = attacks.load("gaslite", **{**SMALL, "n_steps": 9})
+    before = token_model.work.flops
+    free(look(free, token_model), generator(2))
+    attack = replace(free, flops=0.8 * (token_model.work.flops - before))
+    whole, kept = look(attack, token_model), Kept()
+    expected = attack(whole, generator(2))
+    assert 6 <= whole.notes["steps"] < 9
+
+    def die(done: int, total: int) -> None:
+        if done == 6:
+            raise Killed
+
+    with pytest.raises(Killed):
+        attack(look(attack, token_model, checkpoint=kept, tick=die), generator(2))
+    again = look(attack, token_model, checkpoint=kept)
+    assert attack(again, generator(2)) == expected
+    assert again.notes["steps"] == whole.notes["steps"]
 
 
 @pytest.fixture(scope="module")
