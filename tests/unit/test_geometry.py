@@ -112,3 +112,22 @@ def test_a_dot_product_keeps_its_lengths(sample):
     unit = geometry(encode.load("hashed"), queries, passages, rng=generator(0))
     assert found.entry.mean > 2 * unit.entry.mean
     assert found.passage_cosine == pytest.approx(unit.passage_cosine, abs=1e-6)
+
+
+def test_the_ceiling_of_one_passage_follows_from_the_anisotropy_of_the_queries():
+    x = np.random.default_rng(5).normal(0.5, 1.0, (12, 6))
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+    mean, a = unit.mean(axis=0), mean_pair_cosine(x)
+    assert np.linalg.norm(mean) ** 2 == pytest.approx(a + (1 - a) / 12)
+    assert (unit @ (mean / np.linalg.norm(mean))).mean() == pytest.approx(np.linalg.norm(mean))
+
+
+def test_a_query_moved_by_less_than_half_its_margin_keeps_its_nearest_among_the_k():
+    rng = np.random.default_rng(6)
+    passages, queries, moves = (
+        x / np.linalg.norm(x, axis=1, keepdims=True) for x in rng.normal(size=(3, 300, 4))
+    )
+    _, first, last = occurrences(queries, passages, 5)
+    nearest = (queries @ passages.T).argmax(axis=1)
+    moved = (queries + moves * ((first - last) * 0.499)[:, None]) @ passages.T
+    assert ((moved > moved[np.arange(300), nearest][:, None]).sum(axis=1) < 5).all()
