@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Collection
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from rag_robust import corpus as corpora
-from rag_robust import encode, generate, systems
+from rag_robust import encode, generate
 from rag_robust.corpus.build import shorten
 from rag_robust.corpus.concepts import Concept, concept
-from rag_robust.defend import Tools
+from rag_robust.defend import Tools, uses
 from rag_robust.errors import SuiteError
-from rag_robust.retrieve.rerank import Reranked
-from rag_robust.retrieve.scores import bi_encoder
-from rag_robust.seeds import digest, generator
-from rag_robust.suite import GeneratorConfig, RerankerConfig, Suite
-from rag_robust.suspicions import Suspicions
-from rag_robust.systems.function import Insert, Returned, function
-from rag_robust.systems.http import http
-from rag_robust.systems.pipeline import Pipeline
+from rag_robust.seeds import digest
+from rag_robust.suite import GeneratorConfig, Suite
+from rag_robust.suspicions import VERSION, Suspicions
 from rag_robust.task import Task
-from rag_robust.types import Answer, Corpus, Encoder, Generate, Passage, Query, Retriever, Score, System
+from rag_robust.types import Corpus, Encoder, Generate, System
+from rag_robust.worlds import World, files_hash, world
 
 if TYPE_CHECKING:
     from rag_robust.certify.synonyms import Source
@@ -33,15 +27,7 @@ if TYPE_CHECKING:
     from rag_robust.generate.language_model import LanguageModel
     from rag_robust.questions import QuestionSet
 
-__all__ = ["Session", "World"]
-
-
-def _files(name: str) -> str:
-    """A hash of what a model folder holds, by name, size and time; "" for a hub id."""
-    if not Path(name).is_dir():
-        return ""
-    files = sorted(p for p in Path(name).rglob("*") if p.is_file())
-    return digest([(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files])[:16]
+__all__ = ["Session"]
 
 
 def _white_box(encoder: Encoder | None) -> TokenModel | None:
@@ -51,30 +37,6 @@ def _white_box(encoder: Encoder | None) -> TokenModel | None:
     from rag_robust.encode.tokens import token_model
 
     return token_model(encoder)
-
-
-SEEN = 20
-"""Queries of the corpus that a defender has seen."""
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """A corpus with the system under test over it.
-
-    `fingerprint` names all that can change a ranking, `reader` all that can change an answer to
-    given passages ("" without a generator). `encoder` is what a white-box
-    attacker reads: the victim's own, or the surrogate the suite names. `score` is the stage that
-    decides the final ranking, where it can be asked for single passages. `ranked_by` is the
-    encoder whose similarity is the ranking itself: an exact index, and nothing after it.
-    """
-
-    corpus: Corpus
-    system: System
-    fingerprint: str
-    reader: str = ""
-    encoder: Encoder | None = None
-    score: Score | None = None
-    ranked_by: Encoder | None = None
 
 
 class Session:
@@ -103,25 +65,53 @@ class Session:
         self.device = device
         self.folder = cache_folder
         self.unfinished = unfinished
-        self.corpus = cache(self._load_corpus)
-        self.world = cache(self._world)
+        self._concepts = cache(concept)
+        self._corpora = cache(self._load_corpus)
+        self._worlds = cache(self._world)
         self.encoder = cache(self._encoder)
         self.generator = cache(self._generator)
-        self.token_model = cache(self._token_model)
+        self._token_models = cache(self._token_model)
         self.surrogate = cache(self._surrogate)
         self.language_model = cache(self._language_model)
         self.masked_model = cache(self._masked_model)
         self.questions = cache(self._questions)
-        self.suspicions = cache(self._suspicions)
-        self.synonyms = cache(self._synonyms)
+        self._suspected = cache(self._suspicions)
+        self._sources = cache(self._synonyms)
 
     def concept(self, task: Task) -> Concept:
         """The concept an attack task is about."""
         if task.concept is None:
             raise SuiteError(f'task "{task.name}": threat {task.knows} needs concept = "concepts/…"')
-        return concept(task.concept)
+        return self._concepts(task.concept)
 
-    def _load_corpus(self, source: str = "") -> Corpus:
+    def corpus(self, source: str = "") -> Corpus:
+        """The corpus of that name, "" for the suite's; with no system over it."""
+        return self._corpora(source)
+
+    def world(self, source: str = "", system: str = "") -> World:
+        """A corpus with one of the suite's systems over it."""
+        return self._worlds(source, system)
+
+    def world_of(self, task: Task) -> World:
+        """The world a task asks its queries in."""
+        return self._worlds(task.questions or "", task.system)
+
+    def token_model(self, system: str = "") -> TokenModel | None:
+        """The white-box side of a system's encoder; None where it has none."""
+        return self._token_models(system)
+
+    def suspicions(self, name: str, system: str = "", seen: tuple[str, ...] = ()) -> Suspicions:
+        """What a defence before one of the suite's systems thinks of passages; `seen`: queries it knows."""
+        return self._suspected(name, system, seen)
+
+    def synonyms(self, name: str, system: str = "") -> Source:
+        """Which words may replace which: a list, or neighbours in a system's encoder."""
+        return self._sources(name, system)
+
+    def _world(self, source: str, system: str) -> World:
+        return world(self, self._corpora(source), system)
+
+    def _load_corpus(self, source: str) -> Corpus:
         """The suite's corpus, or for question tasks the one they are written from; no system yet."""
         config = self.suite.corpus
         if source and source != config.source:
@@ -135,87 +125,6 @@ class Session:
         )
         return shorten(loaded, config.max_words) if config.max_words else loaded
 
-    def _world(self, source: str = "") -> World:
-        corpus = self.corpus(source)
-        config = self.suite.system
-        if self.sketch:
-            return World(corpus, lambda _: Answer(), "")
-        if self.system is not None:
-            named = getattr(self.system, "fingerprint", None) or f"unknown, asked anew: {uuid.uuid4()}"
-            return World(corpus, self.system, f"given object {named}")
-        if config.kind == "pipeline":
-            return self._pipeline(corpus)
-        if config.kind == "function":
-            insert = cast(Insert, systems.load(config.insert)) if config.insert else None
-            answer = cast(Callable[[Query], Returned], systems.load(config.target or ""))
-            system = function(answer, insert=insert)
-        else:
-            system = http(config.url or "", insert_url=config.insert_url, remove_url=config.remove_url)
-        surrogate = self.encoder(config.surrogate, "float32") if config.surrogate else None
-        named = f"{config.model_dump_json()} {getattr(system, 'fingerprint', None) or ''}"
-        return World(corpus, system, named, encoder=surrogate)
-
-    def _pipeline(self, corpus: Corpus) -> World:
-        from rag_robust.generate.prompts import rag_prompt
-
-        config = self.suite.system
-        retriever, fingerprint = self._retriever(corpus.passages)
-        encoder, score, ranked_by = None, None, None
-        if config.retriever.kind != "bm25":
-            encoder = self.encoder(config.retriever.encoder, config.retriever.dtype)
-        if encoder is not None and config.retriever.kind == "dense" and config.retriever.index == "Flat":
-            score, ranked_by = bi_encoder(encoder), encoder
-        if config.reranker is not None:
-            ranked_by = None
-            score = self._score(config.reranker)
-            retriever = Reranked(retriever, score, corpus.passages, config.reranker.depth)
-            fingerprint += f" | {config.reranker.model_dump_json()} {_files(config.reranker.model)}"
-        surrogate = self.encoder(config.surrogate, "float32") if config.surrogate else encoder
-        reader = self.generator(config.generator) if config.generator else None
-        system = Pipeline(
-            retriever,
-            corpus.passages,
-            reader,
-            rag_prompt if reader else None,
-            k=max(10, config.context),
-            context=config.context,
-        )
-        described = (
-            f"{getattr(reader, 'fingerprint', config.generator)} context={config.context}" if reader else ""
-        )
-        return World(corpus, system, fingerprint, described, surrogate, score, ranked_by)
-
-    def _retriever(self, passages: Mapping[str, Passage]) -> tuple[Retriever, str]:
-        config = self.suite.system.retriever
-        stages: list[Retriever] = []
-        names: list[str] = []
-        if config.kind in {"dense", "hybrid"}:
-            from rag_robust.retrieve.dense import dense
-
-            encoder = self.encoder(config.encoder, config.dtype)
-            self.say(f"encoding {len(passages):,} passages")
-            found = dense(
-                encoder,
-                passages,
-                factory=config.index,
-                search=config.search,
-                device=self.device,
-                cache=self.folder / "indexes",
-            )
-            stages.append(found)
-            names.append(f"{encoder.fingerprint} {config.index} {config.search}".strip())
-        if config.kind in {"bm25", "hybrid"}:
-            from rag_robust.retrieve.bm25 import bm25
-
-            stages.append(bm25(passages))
-            names.append("bm25 k1=1.2 b=0.75")
-        if len(stages) == 1:
-            return stages[0], names[0]
-        from rag_robust.retrieve.hybrid import rrf, weighted
-
-        fused = rrf(stages) if config.fusion == "rrf" else weighted(stages, config.weights)
-        return fused, f"{config.fusion} {config.weights} of {' and '.join(names)}"
-
     def _encoder(self, name: str, dtype: encode.Dtype) -> Encoder:
         self.say(f"loading {name}")
         return encode.load(name, dtype=dtype, device=self.device, cache=self.folder / "vectors")
@@ -224,30 +133,16 @@ class Session:
         self.say(f"loading {config.model}")
         return generate.load(config.model_dump(exclude_none=True), device=self.device, cache=self.folder)
 
-    def _score(self, config: RerankerConfig) -> Score:
-        if config.kind == "bi-encoder":
-            return bi_encoder(self.encoder(config.model, "float32"))
-        if config.kind == "cross-encoder":
-            from rag_robust.retrieve.cross_encoder import cross_encoder
-
-            return cross_encoder(config.model, device=self.device)
-        from rag_robust.generate.huggingface import weights
-        from rag_robust.retrieve.query_likelihood import query_likelihood
-
-        model, tokenizer = weights(config.model, cache=self.folder / "models")
-        return query_likelihood(model, tokenizer)
-
-    def _token_model(self, source: str = "") -> TokenModel | None:
-        return _white_box(self.world(source).encoder)
+    def _token_model(self, system: str) -> TokenModel | None:
+        return _white_box(self.world("", system).encoder)
 
     def _surrogate(self, name: str) -> TokenModel | None:
         return _white_box(self.encoder(name, "float32"))
 
-    @property
-    def tool_names(self) -> str:
-        """The language models of attackers and filters, and a hash of the files of those that are folders."""
-        names = (self.suite.language_model, self.suite.masked_model)
-        return " ".join(f"{name} {_files(name)}".strip() for name in names)
+    def tool_names(self, used: Collection[str]) -> str:
+        """Those of the attackers' and filters' models that are used, folders with a hash of their files."""
+        names = {"language_model": self.suite.language_model, "masked_model": self.suite.masked_model}
+        return " ".join(f"{n} {files_hash(n)}".strip() for tool, n in names.items() if tool in used)
 
     def _language_model(self) -> LanguageModel:
         from rag_robust.generate.language_model import language_model
@@ -262,21 +157,21 @@ class Session:
         self.say(f"loading {self.suite.masked_model}")
         return masked_model(self.suite.masked_model, device=self.device)
 
-    def _suspicions(self, name: str) -> Suspicions:
-        """What a defence thinks of passages, with the victim's models and some queries it has seen."""
-        corpus, encoder, model = self.corpus(), self.world("").encoder, self.token_model("")
-        ids = sorted(corpus.queries)
-        seen = generator(self.suite.seed, "seen by the defender").permutation(len(ids))[:SEEN]
+    def _suspicions(self, name: str, system: str, seen: tuple[str, ...]) -> Suspicions:
+        """What a defence thinks of passages, with the victim's models and queries it has seen."""
+        encoder, model = self.world("", system).encoder, self.token_model(system)
+        corpus = self.corpus()
         tools = Tools(
             language_model=self.language_model,
             token_model=(lambda: model) if model else None,
             encoder=(lambda: encoder) if encoder else None,
             masked_model=self.masked_model,
             passages=corpus.passages,
-            queries=[corpus.queries[ids[i]].text for i in sorted(seen.tolist())],
+            queries=seen,
         )
-        made = digest(name, self.tool_names, encoder and encoder.fingerprint, corpus.digest)
-        path = self.folder / "suspicions" / f"{made[:16]}.json"
+        models = self.tool_names(uses(name))
+        made = digest(VERSION, name, models, encoder and encoder.fingerprint, corpus.digest, seen)
+        path = self.folder / "suspicions" / f"{made[:16]}.sqlite"
         return Suspicions(name, tools, path, seed=self.suite.seed)
 
     def _questions(self, task_name: str) -> QuestionSet:
@@ -285,11 +180,11 @@ class Session:
         task = self.suite.select(task_name)
         return questions(self.corpus(task.questions or ""), task, self.suite.seed)
 
-    def _synonyms(self, name: str) -> Source:
+    def _synonyms(self, name: str, system: str) -> Source:
         from rag_robust.certify.synonyms import Source
         from rag_robust.written import synonyms
 
         if self.sketch:
             return Source("", {})
         self.say(f"making the synonyms {name}")
-        return synonyms(name, self.token_model)
+        return synonyms(name, partial(self.token_model, system))

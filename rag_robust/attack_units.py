@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rag_robust.assemble import Session
+from rag_robust.attacks import tools
+from rag_robust.defend import uses
 from rag_robust.simulated import SIMULATED, applies
 from rag_robust.task import Task
-from rag_robust.threats import demotes, encoders, judged_queries, known_queries, make_attack
+from rag_robust.threats import encoders, judged_queries, known_queries, make_attack, seen_queries
 from rag_robust.types import CLEAN, Attack, Query
 from rag_robust.work import Case, ChangeUnit, RecordUnit, key_of, record_units
 
@@ -34,7 +36,7 @@ def attack_units(session: Session, task: Task) -> tuple[list[ChangeUnit], list[R
             made, asked = _trial(session, task, name, judged, trial=trial)
             changes += made
             units += asked
-    if inserts and applies(session):
+    if inserts and applies(session, task):
         known = [(q.id, q.text) for q in ([] if task.knows == "knows-all" else known_queries(session, task))]
         case = Case(SIMULATED, (task.knows, task.passages, known))
         units += record_units(session, task, case, judged)
@@ -46,10 +48,12 @@ def defended_units(
 ) -> Iterator[RecordUnit]:
     """The same condition behind each defence of the task at each of its rates: "clean/perplexity@0.05"."""
     for defence, rate in task.filters:
+        used = uses(defence)
+        seen = seen_queries(session, task) if "queries" in used else ()
         behind = dataclasses.replace(
             case,
             condition=f"{case.condition}/{defence}@{rate:g}",
-            spec=(case.spec, defence, rate, session.tool_names),
+            spec=(case.spec, defence, rate, session.tool_names(used), seen),
             defence=(defence, rate),
         )
         yield from record_units(session, task, behind, queries, change_keys=change_keys)
@@ -86,33 +90,57 @@ def _made(session: Session, task: Task, name: str) -> Attack:
 def _spec(session: Session, task: Task, attack: Attack) -> object:
     """What of an attack can change its result; its encoders by their fingerprints."""
     own = [encoder.fingerprint for encoder in encoders(session, task)]
-    reads = attack.threat.reads
+    reads, edits, used = attack.threat.reads, attack.threat.writes == "edit", tools(attack)
     return (
         type(attack).__qualname__,
         dataclasses.asdict(attack),  # type: ignore[call-overload]
         task.knows,
         own,
-        session.tool_names,
-        session.world("").reader if "answers" in reads else "",
+        session.tool_names(used),
+        session.world_of(task).reader if "answers" in reads else "",
         task.target,
-        (task.k, task.per_word, session.synonyms(task.synonyms).hash)
-        if attack.threat.writes == "edit" and not demotes(attack)
+        task.k if edits else 0,
+        (task.per_word, session.synonyms(task.synonyms, task.system).hash)
+        if edits and "variants" in used
         else (),
     )
 
 
 def _change_unit(session: Session, task: Task, case: Case, query_id: str | None) -> ChangeUnit:
-    world = session.world("")
+    world = session.world_of(task)
     known = [(q.id, q.text) for q in known_queries(session, task, query_id)]
     name, system = case.condition, (world.corpus.digest, world.fingerprint)
     key = key_of(session, "change", *system, task.name, name, case.spec, task.depth, known, case.trial)
-    return ChangeUnit(key, task.name, name, query_id, _seconds(_made(session, task, name)), case.trial)
+    seconds = _seconds(_made(session, task, name))
+    return ChangeUnit(key, task.name, name, query_id, seconds, case.trial, _measured(session, task))
+
+
+def _measured(session: Session, task: Task) -> str:
+    """A hash of what decides the measures of a change, and not the change."""
+    judged = [] if task.knows == "knows-all" else judged_queries(session, task)
+    model = session.tool_names({"language_model"}) if task.fluency else ""
+    return key_of(session, "measured", [(q.id, q.text) for q in judged], task.fluency, model)
 
 
 def _seconds(attack: Attack) -> float:
-    """About how long an attack takes on two CPU cores: what it forwards, at 0.2 ms a token."""
+    """About how long an attack takes on one CPU core, measured on models of 22 million weights."""
     work = dataclasses.asdict(attack)  # type: ignore[call-overload]
-    if {"n_steps", "n_flip", "n_cand", "n_grad", "tokens", "passages"} <= work.keys():
-        rows = work["n_flip"] * work["n_cand"] + 3 * work["n_grad"]
-        return float(2e-4 * work["passages"] * work["n_steps"] * rows * work["tokens"])
+    own = 1.4 * len(str(work.get("information", "")).split())
+    length = min(work.get("tokens", 0), own + (work.get("trigger_tokens") or work.get("tokens", 0)))
+    if "gradients" in attack.threat.reads and {"n_steps", "n_cand"} <= work.keys():
+        return float(_A_TOKEN * work.get("passages", 1) * work["n_steps"] * _rows(work) * length)
+    if "n_beams" in work:
+        return float(_A_DRAFT * work["passages"] * work["n_beams"] * (length - own))
     return 5.0 if attack.threat.writes == "edit" else 0.1
+
+
+_A_TOKEN, _A_DRAFT = 3e-4, 0.2
+"""Seconds for a token of a passage that is scored, and for a beam's step of a language model."""
+
+
+def _rows(work: Mapping[str, int | str]) -> float:
+    """Sequences that one step of a gradient attack scores or takes gradients of."""
+    flips, tokens, gradients = (int(work.get(n, 1)) for n in ("n_flip", "n_cand", "n_grad"))
+    if work.get("profile") == "fast":
+        return 2 * flips * max(2, tokens // 16) + flips + gradients / 2
+    return flips * tokens * (0.35 if work.get("profile") == "default" else 1) + gradients

@@ -105,12 +105,17 @@ def plan(suite: SuiteName, set_: Changes = None, limit: int | None = None) -> No
     session = Session(chosen, cache_folder=terminal.cache_folder(), sketch=True)
     planned = planner.build(session)
     work = Table("task", "kind", "conditions", "records", "about", title=chosen.name)
+    total = 0.0
     for task in chosen.task:
         units = [u for u in planned.units if u.task == task.name]
         seconds = sum(u.weight for u in units) + sum(c.weight for c in planned.changes if c.task == task.name)
+        total += seconds
         conditions = list(dict.fromkeys(u.condition for u in units))
         records = sum(len(u.keys) for u in units)
         work.add_row(task.name, task.kind, ", ".join(conditions), str(records), f"{seconds:.0f} s")
+    ready = planner.preparation(session)
+    took = f"about {_duration(total)} on one CPU core"
+    work.caption = f"{took}, and {_duration(ready)} to encode the corpus the first time" if ready else took
     decided = Table("gate", "limit", "queries", "what decides it", title="gates")
     for gate, n, sentence in planner.decisions(chosen, planned):
         limits = " ".join(f"{s} {v:g}" for s, v in (("≥", gate.min), ("≤", gate.max)) if v is not None)
@@ -227,6 +232,13 @@ def _suite(name: str, changes: list[str] | None, limit: int | None, seed: int | 
 
     chosen = suites.read(name, changes=[*(changes or []), *([f"seed={seed}"] if seed is not None else [])])
     return suites.smaller(chosen, limit) if limit else chosen
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as a person says them: "40 s", "12 min", "6.5 h"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _file_name(name: str) -> str:

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_robust import systems
-from rag_robust.assemble import World
 from rag_robust.errors import TargetError
 from rag_robust.suspicions import Suspicions
 from rag_robust.systems.pipeline import Pipeline
 from rag_robust.task import Task
 from rag_robust.types import Answer, Change, Changeable, Hit, Passage, Query, System
+from rag_robust.worlds import World
 
 __all__ = ["Flag", "Guarded", "guarded", "sized"]
 
@@ -41,7 +41,9 @@ def sized(system: System, task: Task) -> System:
 def guarded(world: World, task: Task, suspicions: Suspicions, rate: float) -> Guarded:
     """The system of a task behind one of its defences."""
     flag = cast(Flag, partial(suspicions.flagged, rate=rate))
-    return Guarded(sized(world.system, task), task.depth, world.corpus.passages, flag)
+    system = sized(world.system, task)
+    depth = max(task.depth, system.context) if isinstance(system, Pipeline) else task.depth
+    return Guarded(system, depth, world.corpus.passages, flag)
 
 
 @dataclass(frozen=True, slots=True)

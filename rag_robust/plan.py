@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag_robust import certify, defend, metrics, perturb, stats
 from rag_robust.assemble import Session
@@ -12,12 +12,13 @@ from rag_robust.attack_units import attack_units, defended_units
 from rag_robust.corpus.concepts import concept
 from rag_robust.errors import SuiteError, nearest
 from rag_robust.suite import Gate, Suite
+from rag_robust.suspicions import BENIGN
 from rag_robust.task import Task
 from rag_robust.threats import demotes, limited, make_attack
 from rag_robust.types import CLEAN
 from rag_robust.work import Case, ChangeUnit, RecordUnit, record_units
 
-__all__ = ["Plan", "build", "decisions"]
+__all__ = ["Plan", "build", "decisions", "preparation"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,41 @@ def build(session: Session) -> Plan:
             units += _questions(session, task)
         else:
             units += _queries(session, task)
-    return Plan(tuple(changes), tuple(units))
+    return Plan(tuple(changes), tuple(_with_filters(session, units)))
+
+
+_A_PASSAGE = {"perplexity": 0.6, "masked_token": 0.6, "norm": 0.04}
+"""Seconds in which a defence judges a passage on one CPU core, where that counts."""
+
+
+def _with_filters(session: Session, units: Sequence[RecordUnit]) -> Iterator[RecordUnit]:
+    """The units, where the first behind a defence bears all its judging: each passage once, at most all."""
+    depths = {task.name: 2 * task.depth for task in session.suite.task}
+    seen: dict[str, dict[str, int]] = {}
+    for unit in units:
+        if unit.defence:
+            asked = dict.fromkeys((q.id for q in unit.queries), depths[unit.task])
+            seen.setdefault(unit.defence[0], {}).update(asked)
+    for unit in units:
+        found = seen.pop(unit.defence[0], None) if unit.defence else None
+        if unit.defence is None or found is None:
+            yield unit
+            continue
+        passages = min(len(session.corpus().passages), BENIGN + sum(found.values()))
+        seconds = passages * _A_PASSAGE.get(unit.defence[0], 0.0)
+        yield replace(unit, weight=unit.weight + seconds)
+
+
+def preparation(session: Session) -> float:
+    """About how many seconds it takes one CPU core to encode the corpus for all systems, the first time."""
+    configs = [session.suite.described(name) for name in {task.system for task in session.suite.task}]
+    kept = [c.retriever for c in configs if c.kind == "pipeline" and c.retriever.kind != "bm25"]
+    encoders = {(r.encoder, r.dtype) for r in kept if r.encoder != "hashed"}
+    return _ENCODING * len(encoders) * len(session.corpus().passages)
+
+
+_ENCODING = 0.02
+"""Seconds a passage of a hundred tokens, for a model of 22 million weights."""
 
 
 def _check_names(suite: Suite) -> None:
@@ -141,7 +176,7 @@ def _queries(session: Session, task: Task) -> Iterator[RecordUnit]:
     """Units of a clean, perturb or certify task; a certificate is a unit by itself."""
     queries = limited(session, task)
     if task.kind == "certify":
-        source = session.synonyms(task.synonyms).hash
+        source = session.synonyms(task.synonyms, task.system).hash
         case = Case(task.method, (task.certify, task.k, task.per_word, source, dict(task.parameters)))
         for query in queries:
             yield from record_units(session, task, case, (query,))

@@ -5,22 +5,35 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from numpy.random import Generator
 
-from rag_robust.assemble import Session, World
+from rag_robust.assemble import Session
+from rag_robust.attacks import tools
 from rag_robust.attacks._view import Tick, Tools, View, check_budget
 from rag_robust.certify import substitute
 from rag_robust.defended import sized
-from rag_robust.errors import BudgetError, TargetError, ThreatModelError
+from rag_robust.errors import (
+    BudgetError,
+    ModelError,
+    RagRobustError,
+    SuiteError,
+    TargetError,
+    ThreatModelError,
+)
 from rag_robust.measured import Effort, facts
 from rag_robust.seeds import generator
-from rag_robust.store import change_to_json
+from rag_robust.store import change_from_json, change_to_json
 from rag_robust.task import Task
 from rag_robust.threats import demotes, known_queries, make_attack, neutral, secrets, target_of
 from rag_robust.types import Attack, Change, Passage, Query
 from rag_robust.unfinished import Unfinished
 from rag_robust.work import ChangeUnit, Done
+from rag_robust.worlds import World
+
+if TYPE_CHECKING:
+    from rag_robust.generate.language_model import LanguageModel
 
 __all__ = ["make_change"]
 
@@ -30,6 +43,10 @@ def make_change(session: Session, unit: ChangeUnit, tick: Tick | None = None) ->
     task = session.suite.select(unit.task)
     attack = make_attack(unit.attack, task, session.concept(task) if task.concept else None)
     known = known_queries(session, task, unit.query_id)
+    if unit.made is not None:
+        taken = facts(session, task, known, change_from_json(unit.made["change"]))
+        again = {**unit.made, "facts": taken, "measured": unit.measured}
+        return Done(artifacts={unit.key: ("change", again)})
     rng = generator(session.suite.seed, task.name, unit.attack, unit.query_id or task.concept, unit.trial)
     view = _view(session, task, attack, known)
     effort = Effort(view.secrets.models)
@@ -42,27 +59,48 @@ def make_change(session: Session, unit: ChangeUnit, tick: Tick | None = None) ->
     try:
         change = _proposed(session, task, attack, view, rng)
         body["change"] = change_to_json(change)
-    except (BudgetError, ThreatModelError) as error:
+    except BudgetError as error:
         body["failure"] = {"kind": "budget", "message": str(error)}
     except TargetError as error:
         body["failure"] = {"kind": error.kind, "message": str(error)}
     work = effort.spent()
     body |= {"calls": view.calls, "seconds": work["wall_s"], "work": work, "notes": _plain(view.notes)}
-    body |= {"target": view.target, "facts": facts(session, task, known, change)}
+    body |= {"target": view.target, "facts": facts(session, task, known, change), "measured": unit.measured}
     return Done(artifacts={unit.key: ("change", body)})
 
 
 def _proposed(session: Session, task: Task, attack: Attack, view: View, rng: Generator) -> Change:
     """The change under neutral ids, within its budget."""
     threat, ruler = attack.threat, view.n_tokens  # as they are before the attack has them in hand
+    if threat.writes == "insert":
+        own = threat.budget.passages
+        most = task.passages if own is None else min(task.passages, own)
+        threat = replace(threat, budget=replace(threat.budget, passages=most))
     if threat.writes == "edit":
-        view.targets = tuple(_targets(session.world(""), task, attack, view.secrets.queries[0]))
-        view.variants = _variants(session, task)
+        view.targets = tuple(_targets(session.world_of(task), task, attack, view.secrets.queries[0]))
+        view.variants = _variants(session, task) if "variants" in tools(attack) else view.variants
     editable = {p.id: p for p in view.targets}
-    proposed = attack(view, rng)
+    proposed = _called(attack, view, rng)
     change = replace(proposed, inserted=neutral(proposed.inserted))
     check_budget(change, threat, editable, ruler)
     return change
+
+
+def _called(attack: Attack, view: View, rng: Generator) -> Change:
+    """What the attack proposes; that it cannot, or breaks down, is said of this change alone."""
+    try:
+        proposed = attack(view, rng)
+    except ModelError as error:
+        raise TargetError(str(error), "not_applicable") from error
+    except ThreatModelError as error:
+        raise TargetError(str(error), "crash") from error
+    except RagRobustError:
+        raise
+    except Exception as error:  # an attack may be a person's own code, which may raise anything
+        raise TargetError(f"the attack raised {type(error).__name__}: {error}", "crash") from error
+    if not isinstance(proposed, Change):
+        raise TargetError(f"expected a Change from the attack, got {proposed!r:.60}", "crash")
+    return proposed
 
 
 def _view(session: Session, task: Task, attack: Attack, known: Sequence[Query]) -> View:
@@ -70,12 +108,24 @@ def _view(session: Session, task: Task, attack: Attack, known: Sequence[Query]) 
     view = View(
         attack.threat,
         secrets(session, task, known),
-        tools=Tools(language_model=session.language_model),
+        tools=Tools(_writer(session) if "language_model" in tools(attack) else None),
         target=target_of(session, task, known[0]) if known and attack.threat.writes == "insert" else None,
     )
     if view.secrets.models:
         view.n_tokens = view.secrets.models[0].n_tokens
     return view
+
+
+def _writer(session: Session) -> Callable[[], LanguageModel]:
+    """The attacker's language model; that the suite names none that can be loaded ends the run."""
+
+    def loaded() -> LanguageModel:
+        try:
+            return session.language_model()
+        except ModelError as error:
+            raise SuiteError(f"language_model: {error}") from error
+
+    return loaded
 
 
 def _plain(notes: dict[str, object]) -> object:
@@ -111,7 +161,7 @@ def _variants(session: Session, task: Task) -> Callable[[Passage], list[Passage]
     """The edits of a passage by the task's synonyms, which are looked up when first used."""
 
     def variants(passage: Passage) -> list[Passage]:
-        source = session.synonyms(task.synonyms)
+        source = session.synonyms(task.synonyms, task.system)
         swapped = substitute.variants(passage.text, source, max_per_word=task.per_word)
         return [replace(passage, text=text) for _, text in swapped]
 

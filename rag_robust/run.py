@@ -20,8 +20,8 @@ from rag_robust.errors import UsageError
 from rag_robust.gates import Result, judge, world_key
 from rag_robust.plan import Plan, build
 from rag_robust.propose import make_change
-from rag_robust.store import Store, change_from_json
-from rag_robust.suite import Suite, parse
+from rag_robust.store import RETRIED, Store, change_from_json
+from rag_robust.suite import Suite, SystemConfig, parse
 from rag_robust.task import Task
 from rag_robust.threats import judged_queries, known_queries
 from rag_robust.trial import make_records
@@ -62,7 +62,7 @@ def run(
         UsageError: the suite, a corpus, a model or the folder cannot be used; nothing was run.
     """
     progress(0, 1, "loading the corpus")
-    if workers > 1 and (system is not None or suite.system.kind != "pipeline"):
+    if workers > 1 and (system is not None or any(s.kind != "pipeline" for s in _tested(suite).values())):
         raise UsageError(
             "only a pipeline can be copied to several workers: a function's or an endpoint's corpus is one, "
             "and what one worker inserts another would find; use workers=1"
@@ -87,11 +87,16 @@ def run(
         return judge(store)
 
 
+def _tested(suite: Suite) -> dict[str, SystemConfig]:
+    """The systems that tasks name; "" is the suite's own."""
+    return {name: suite.described(name) for name in sorted({task.system for task in suite.task})}
+
+
 def _work(session: Session, store: Store, plan: Plan, workers: int, progress: Progress) -> None:
     done = store.done()
     units = [left for unit in plan.units if (left := _missing(unit, done)) is not None]
     needed = {key for unit in units for key in unit.change_keys}
-    changes = [c for c in plan.changes if c.key in needed and store.artifact(c.key) is None]
+    changes = [c for unit in plan.changes if (c := _unmade(store, unit, needed)) is not None]
     total = sum(c.weight for c in changes) + sum(u.weight for u in units)
     if total:
         progress(0, total, "starting")
@@ -104,6 +109,19 @@ def _work(session: Session, store: Store, plan: Plan, workers: int, progress: Pr
             if isinstance(unit, ChangeUnit):
                 forget(session.unfinished, unit.key)
             meter.finished(unit)
+
+
+def _unmade(store: Store, unit: ChangeUnit, needed: set[str]) -> ChangeUnit | None:
+    """The unit if its change is needed and not there, or failed in a way that is tried again.
+
+    A change that was measured against other queries, or not for fluency, is only measured again.
+    """
+    body = store.artifact(unit.key)
+    if body is None or body.get("failure", {}).get("kind") in RETRIED:
+        return unit if unit.key in needed else None
+    if "change" not in body or body.get("measured") == unit.measured:
+        return None
+    return replace(unit, made=body, weight=0.1)
 
 
 def _worker(session: Session, workers: int, meter: _Meter) -> Callable[[Unit], tuple[Unit, Done]]:
@@ -183,6 +201,10 @@ def _keep_worlds(session: Session, store: Store) -> None:
     store.add((), worlds)
 
 
+SHOWN = 20
+"""Places of a ranking whose texts are kept for the reports; deeper ones keep their ids and scores."""
+
+
 def _world(session: Session, task: Task, records: Sequence[Record]) -> dict[str, object]:
     own = [r for r in records if r.task == task.name]
     corpus = session.corpus(task.questions or "")
@@ -195,7 +217,7 @@ def _world(session: Session, task: Task, records: Sequence[Record]) -> dict[str,
         queries |= {q.id: q for q in (*known_queries(session, task), *judged_queries(session, task))}
     asked = {r.query_id for r in own}
     kept = {i: {p: int(g) for p, g in grades.items()} for i, grades in qrels.items() if i in asked}
-    seen = {h.passage_id for r in own for h in r.hits} | {i for r in own for i in r.inserted}
+    seen = {h.passage_id for r in own for h in r.hits[:SHOWN]} | {i for r in own for i in r.inserted}
     seen |= {p for grades in kept.values() for p in grades}
     return {
         "digest": corpus.digest,
@@ -209,14 +231,16 @@ def _world(session: Session, task: Task, records: Sequence[Record]) -> dict[str,
 def _environment(session: Session) -> dict[str, object]:
     """What the report says about where its numbers come from."""
     corpus = session.corpus("")
-    world = session.world("")
+    worlds = {name: session.world("", name) for name in _tested(session.suite)}
+    systems = {n: {"fingerprint": w.fingerprint, "reader": w.reader} for n, w in worlds.items()}
     return {
         "corpus": {
             "digest": corpus.digest,
             "passages": len(corpus.passages),
             "queries": len(corpus.queries),
         },
-        "system": {"fingerprint": world.fingerprint, "reader": world.reader},
+        "system": systems.pop("", {}),
+        "systems": systems,
         "versions": {
             "python": platform.python_version(),
             **{

@@ -1,9 +1,11 @@
-"""The simulated attack: passages whose vectors are perfect, an upper bound in seconds and without a text.
+"""The simulated attack: passages whose vectors are perfect, an estimate in seconds and without a text.
 
 The k-means centroids of the queries an attacker knows are scored as if they were passages: unit
 vectors for cosine models; for dot products of the length that 99 % of the corpus' passages stay
-below. No passage comes nearer to its cluster, so an optimised one falls short of this row as long
-as its length is a passage's.
+below. No vector of that length has a greater mean similarity to the known queries of its cluster, and
+that is all that is proved. How often a passage is among the first k, and anything over queries that
+were held out, is no mean similarity: an optimised passage may do better than this row. For an
+attacker who knows the very query a cluster is that query, and a cosine model's row is the most.
 
 *Source*: Ben-Tov and Sharif, GASLITEing the Retrieval, CCS 2025, the "perfect" attack. There 25,000
 passages are sampled for the length; here all are measured.
@@ -37,15 +39,16 @@ SIMULATED = "simulated"
 _WHY_NOT = "perfect vectors are ranked exactly in a dense, exact (Flat) index with nothing behind it only"
 
 
-def applies(session: Session) -> bool:
-    """Whether the system has an encoder whose vectors could be simulated."""
-    config = session.suite.system
-    return session.system is None and config.kind == "pipeline" and config.retriever.kind != "bm25"
+def applies(session: Session, task: Task) -> bool:
+    """Whether the task's system has an encoder whose vectors could be simulated."""
+    config = session.suite.described(task.system)
+    given = session.system is not None and not task.system
+    return not given and config.kind == "pipeline" and config.retriever.kind != "bm25"
 
 
 def simulated(session: Session, task: Task, unit: RecordUnit) -> Done:
     """The clean rankings with the perfect vectors among them, one record per query."""
-    world = session.world("")
+    world = session.world_of(task)
     system = sized(world.system, task.model_copy(update={"generate": False}))
     base = [
         Record(key, task.name, unit.condition, query.id, unit.trial)

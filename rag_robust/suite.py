@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 from rag_robust.corpus.data import data_folder
 from rag_robust.errors import SuiteError, nearest
 from rag_robust.task import Positive, Table, Task
+from rag_robust.templates import spelled_out
 
 __all__ = [
     "CorpusConfig",
@@ -128,7 +129,8 @@ class Suite(Table):
     """A whole suite; `schema` is the version of this file format.
 
     `language_model` is what attackers write with and filters judge by, `masked_model` what filters
-    fill gaps with; either is loaded only if it is used.
+    fill gaps with; either is loaded only if it is used. `systems` are further systems that a task may
+    name; what one of them does not say is as in `system`.
     """
 
     version: Literal[1] = Field(alias="schema")
@@ -141,6 +143,7 @@ class Suite(Table):
     masked_model: str = "SPLADE-tiny"
     corpus: CorpusConfig
     system: SystemConfig = SystemConfig()
+    systems: Mapping[Annotated[str, Field(min_length=1)], SystemConfig] = Field(default_factory=dict)
     task: tuple[Task, ...] = Field(min_length=1)
     gate: tuple[Gate, ...] = ()
 
@@ -149,6 +152,11 @@ class Suite(Table):
         tasks = [t.name for t in self.task]
         if twice := sorted({t for t in tasks if tasks.count(t) > 1}):
             raise ValueError(f"two tasks are called {twice[0]!r}; names tell results apart")
+        for task in self.task:
+            if task.system and task.system not in self.systems:
+                raise ValueError(
+                    f'task "{task.name}": no system "{task.system}"; {nearest(task.system, self.systems)}'
+                )
         for gate in self.gate:
             if gate.task not in tasks:
                 raise ValueError(
@@ -159,6 +167,10 @@ class Suite(Table):
     def select(self, name: str) -> Task:
         """The task of that name."""
         return next(t for t in self.task if t.name == name)
+
+    def described(self, name: str) -> SystemConfig:
+        """The system a task names; "" for the suite's own."""
+        return self.systems[name] if name else self.system
 
 
 def names() -> list[str]:
@@ -210,14 +222,28 @@ def parse(tree: Mapping[str, Any], *, where: str = "suite") -> Suite:
         SuiteError: every problem, one a line, at most eight.
     """
     try:
-        return Suite.model_validate(tree)
+        full = spelled_out(tree)
+        return Suite.model_validate(full)
+    except SuiteError as error:
+        raise SuiteError(f"{where}: {error}") from error
     except ValidationError as error:
-        lines = [_explain(dict(e)) for e in error.errors()[:8]]
+        lines = [_explain(dict(e), _places(tree, full)) for e in error.errors()[:8]]
         raise SuiteError("\n".join(f"{where}: {line}" for line in lines)) from error
 
 
-def _explain(error: Mapping[str, Any]) -> str:
-    path = ".".join(str(p) for p in error["loc"]) or "suite"
+def _places(tree: Mapping[str, Any], full: Mapping[str, Any]) -> list[str]:
+    """What tasks are called in messages: by name where templates have made the file's numbers useless."""
+    tasks = full.get("task", ())
+    if not isinstance(tasks, list) or len(tasks) == len(tree["task"]):
+        return []
+    return [str(task.get("name", i)) if isinstance(task, Mapping) else str(i) for i, task in enumerate(tasks)]
+
+
+def _explain(error: Mapping[str, Any], tasks: Sequence[str]) -> str:
+    where = [str(p) for p in error["loc"]]
+    if tasks and where[:1] == ["task"] and len(where) > 1:
+        where[1] = tasks[int(where[1])]
+    path = ".".join(where) or "suite"
     if error["type"] == "extra_forbidden":
         key = str(error["loc"][-1])
         return f'unknown key "{path}"; {nearest(key, _known(error["loc"][:-1]))}'
@@ -232,6 +258,7 @@ def _known(path: Sequence[str | int]) -> list[str]:
     tables: dict[str, type[BaseModel]] = {
         "corpus": CorpusConfig,
         "system": SystemConfig,
+        "systems": SystemConfig,
         "retriever": RetrieverConfig,
         "reranker": RerankerConfig,
         "generator": GeneratorConfig,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import math
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from rag_robust import defend
@@ -15,17 +16,23 @@ from rag_robust.defend import Tools
 from rag_robust.seeds import digest, generator
 from rag_robust.types import Passage
 
-__all__ = ["BENIGN", "Suspicions"]
+__all__ = ["BENIGN", "VERSION", "Suspicions"]
 
 BENIGN = 500
 """Passages of the corpus, drawn by the suite's seed, on which thresholds are set."""
+
+VERSION = 2
+"""Raised when the numbers of a filter change, so that none kept before passes for a new one."""
+
+_AT_ONCE = 500
+"""Keys that are looked up by one statement."""
 
 
 class Suspicions:
     """The suspicions of one defence over one corpus.
 
     A passage of the corpus is judged in the corpus as it was, an inserted one in the corpus with
-    everything that was inserted with it.
+    everything that was inserted with it. `known` is what this process has asked for so far.
     """
 
     def __init__(self, name: str, tools: Tools, path: Path, *, seed: int) -> None:
@@ -33,7 +40,7 @@ class Suspicions:
         self.tools = tools
         self.path = path
         self.seed = seed
-        self._known: dict[str, float] = {}
+        self.known: dict[str, float] = {}
         self._limits: dict[float, float] = {}
 
     def of(self, passages: Sequence[Passage], inserted: Sequence[Passage] = ()) -> NDArray[np.float64]:
@@ -42,14 +49,13 @@ class Suspicions:
         world = sorted(p.full for p in inserted)
         keys = [digest(p.full, world if p.id in among else [])[:24] for p in passages]
         missing = dict(zip(keys, passages, strict=True))
-        if missing.keys() - self._known.keys():
-            self._read()
-        missing = {key: p for key, p in missing.items() if key not in self._known}
+        self._read([key for key in missing if key not in self.known])
+        missing = {key: p for key, p in missing.items() if key not in self.known}
         for own in (False, True):
             part = {k: p for k, p in missing.items() if (p.id in among) == own}
             if part:
                 self._judge(part, self.tools.seeing(inserted) if own else self.tools)
-        return np.array([self._known[key] for key in keys], np.float64)
+        return np.array([self.known[key] for key in keys], np.float64)
 
     def flagged(
         self, passages: Sequence[Passage], inserted: Sequence[Passage] = (), *, rate: float
@@ -66,15 +72,24 @@ class Suspicions:
 
     def _judge(self, passages: dict[str, Passage], tools: Tools) -> None:
         values = self.suspicion(list(passages.values()), tools)
-        self._known |= dict(zip(passages, values.tolist(), strict=True))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.path.with_suffix(".lock")):
-            part = self.path.with_suffix(".part")
-            part.write_text(json.dumps(self._read()), encoding="utf-8")
-            part.replace(self.path)
+        new = dict(zip(passages, values.tolist(), strict=True))
+        with self._file() as file:
+            file.executemany("INSERT OR REPLACE INTO suspicions VALUES (?, ?)", list(new.items()))
+        self.known |= new
 
-    def _read(self) -> dict[str, float]:
-        """What is known here, with what other processes have written."""
-        if self.path.exists():
-            self._known = json.loads(self.path.read_text(encoding="utf-8")) | self._known
-        return self._known
+    def _read(self, keys: list[str]) -> None:
+        """Learn what other processes, or other runs, have found out."""
+        for start in range(0, len(keys), _AT_ONCE):
+            some = keys[start : start + _AT_ONCE]
+            marks = ",".join("?" * len(some))
+            with self._file() as file:
+                rows = file.execute(f"SELECT key, value FROM suspicions WHERE key IN ({marks})", some)
+                self.known |= {key: math.nan if value is None else value for key, value in rows}
+
+    @contextmanager
+    def _file(self) -> Iterator[sqlite3.Connection]:
+        """The file, open for one transaction; processes wait for each other."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self.path, timeout=60)) as file, file:
+            file.execute("CREATE TABLE IF NOT EXISTS suspicions (key TEXT PRIMARY KEY, value REAL)")
+            yield file

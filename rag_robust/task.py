@@ -30,9 +30,13 @@ class Task(Table):
     the wrong answer it wants, `trials` how often it is run with another seed, `fluency` whether
     its passages are held against a language model. For attacks and clean tasks: `defences` are
     filters that drop passages as suspicious as the `rates` most suspicious shares of the corpus.
+    `system` is the name of one of `[systems]`, "" for `[system]`. With `each` the task is a template
+    that stands for many, one per combination of the lists in it; a suite that was read has none left.
     """
 
     name: Annotated[str, Field(min_length=1)]
+    each: Mapping[str, Any] | tuple[Mapping[str, Any], ...] = Field((), exclude=True)
+    system: str = ""
     perturb: str | None = None
     attack: str | None = None
     certify: str | None = None

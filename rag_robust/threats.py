@@ -24,6 +24,7 @@ from rag_robust.corpus.concepts import Concept
 from rag_robust.defended import sized
 from rag_robust.errors import SuiteError, TargetError, UsageError
 from rag_robust.metrics.wrong import wrong_answer
+from rag_robust.retrieve.scores import bi_encoder
 from rag_robust.seeds import digest, generator
 from rag_robust.systems.pipeline import Pipeline
 from rag_robust.task import Task
@@ -41,6 +42,7 @@ __all__ = [
     "make_attack",
     "neutral",
     "secrets",
+    "seen_queries",
     "target_of",
 ]
 
@@ -50,6 +52,9 @@ FEWEST = 20
 OTHERS = 100
 """Queries whose answers a target is drawn from."""
 
+SEEN = 20
+"""Queries that a defender has seen."""
+
 
 def make_attack(name: str, task: Task, concept: Concept | None) -> Attack:
     """The attack of a task, or one of its baselines with what it shares with it."""
@@ -58,6 +63,8 @@ def make_attack(name: str, task: Task, concept: Concept | None) -> Attack:
     shared: dict[str, object] = {"passages": task.passages, "information": information}
     if twice := sorted(shared.keys() & task.parameters.keys()):
         raise SuiteError(f'task "{task.name}": {twice[0]} stands in the task itself, not under with')
+    if name == task.attack and task.passages > 1 and "passages" not in known:
+        raise SuiteError(f'task "{task.name}": attack {name} has no parameter "passages"; leave it out')
     given = {k: v for k, v in shared.items() if k in known and v is not None}
     if name == task.attack:
         return attacks.load(name, **given, **task.parameters)
@@ -84,6 +91,24 @@ def judged_queries(session: Session, task: Task) -> tuple[Query, ...]:
     return judged[: task.limit]
 
 
+def seen_queries(session: Session, task: Task) -> tuple[str, ...]:
+    """Texts of at most 20 queries that a defender has seen: none that the attacker knows or is judged on.
+
+    They are drawn from the corpus' own, and where too few of those are left, from other concepts.
+    """
+    secret = {q.text for q in judged_queries(session, task)}
+    if task.knows != "knows-all":
+        secret |= {q.text for q in known_queries(session, task)}
+    queries = session.corpus().queries
+    others = [q for c in _other_concepts(session, task) for q in (*c.held_in, *c.held_out)]
+    rng = generator(session.suite.seed, "seen by the defender")
+    drawn: list[str] = []
+    for pool in ([queries[i].text for i in sorted(queries)], [q.text for q in others]):
+        free = [text for text in dict.fromkeys(pool) if text not in secret]
+        drawn += [free[i] for i in rng.permutation(len(free))[: SEEN - len(drawn)]]
+    return tuple(sorted(drawn))
+
+
 def limited(session: Session, task: Task) -> tuple[Query, ...]:
     """The corpus' queries in the order of their ids, at most the task's `limit`."""
     queries = session.corpus().queries
@@ -99,7 +124,7 @@ def encoders(session: Session, task: Task) -> tuple[Encoder, ...]:
         return ()
     if task.surrogates:
         return tuple(session.encoder(name, "float32") for name in task.surrogates)
-    own = session.world("").encoder
+    own = session.world_of(task).encoder
     return () if own is None else (own,)
 
 
@@ -122,18 +147,21 @@ def target_of(session: Session, task: Task, query: Query) -> str | None:
 
 
 def secrets(session: Session, task: Task, known: Sequence[Query]) -> Secrets:
-    """All an attack of this task may be shown; with surrogates, nothing of the victim's encoder is in it."""
-    world = session.world("")
+    """All an attack of this task may be shown; with surrogates, nothing of the victim's retriever is in it.
+
+    Embeddings and scores are then those of the first surrogate.
+    """
+    world = session.world_of(task)
     own = encoders(session, task)
     models: list[TokenModel | None] = [session.surrogate(name) for name in task.surrogates]
-    models = models or [session.token_model("")]
+    models = models or [session.token_model(task.system)]
     white = tuple(model for model in models if model is not None)
     return Secrets(
         known,
         world.corpus.passages,
         white[0] if white else None,
         own[0].encode if own else None,
-        world.score,
+        bi_encoder(own[0]) if task.surrogates and own else world.score,
         models=white,
         ask=_ask(world.system, task),
         answer=_answer(world.system),
@@ -150,12 +178,17 @@ def _halves(session: Session, task: Task) -> tuple[tuple[Query, ...], tuple[Quer
     queries = session.corpus().queries
     ids = sorted(queries)
     if len(ids) < FEWEST:
-        own = session.concept(task).name if task.concept else None
-        others = [c for name in concepts.names() if (c := concepts.concept(name)).name != own]
+        others = _other_concepts(session, task)
         return tuple(q for c in others for q in (*c.held_in, *c.held_out)), limited(session, task)
     drawn = generator(session.suite.seed, "generic sample").permutation(len(ids))[: len(ids) // 2]
     known = {ids[i] for i in drawn.tolist()}
     return tuple(queries[i] for i in sorted(known)), tuple(queries[i] for i in ids if i not in known)
+
+
+def _other_concepts(session: Session, task: Task) -> list[Concept]:
+    """The concepts that come along, without the task's own."""
+    own = session.concept(task).name if task.concept else None
+    return [c for name in concepts.names() if (c := concepts.concept(name)).name != own]
 
 
 def _ask(system: System, task: Task) -> Callable[[Query, Sequence[Passage]], Answer] | None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import cast
 
-from rag_robust import certify, perturb, systems
+from rag_robust import certify, defend, perturb, systems
 from rag_robust.assemble import Session
 from rag_robust.defended import Guarded, guarded, sized
 from rag_robust.errors import TargetError
@@ -18,7 +18,7 @@ from rag_robust.simulated import SIMULATED, simulated
 from rag_robust.store import change_to_json
 from rag_robust.systems.pipeline import Pipeline
 from rag_robust.task import Task
-from rag_robust.threats import target_of
+from rag_robust.threats import seen_queries, target_of
 from rag_robust.types import (
     CLEAN,
     Answer,
@@ -50,11 +50,13 @@ def make_records(session: Session, unit: RecordUnit) -> Done:
     changes: Sequence[Change | Failure | None] = unit.changes or [None] * len(unit.queries)
     if task.perturb and unit.condition == task.perturb:
         changes = [Change(reworded={q.id: _reworded(session, task, q)}) for q in unit.queries]
-    world = session.world("")
+    world = session.world_of(task)
     if unit.defence is None:
         return _ask_all(session, unit, sized(world.system, task), changes)
     name, rate = unit.defence
-    return _ask_all(session, unit, guarded(world, task, session.suspicions(name), rate), changes)
+    seen = seen_queries(session, task) if "queries" in defend.uses(name) else ()
+    behind = guarded(world, task, session.suspicions(name, task.system, seen), rate)
+    return _ask_all(session, unit, behind, changes)
 
 
 def _ask_all(
@@ -154,14 +156,14 @@ def _reworded(session: Session, task: Task, query: Query, form: str | None = Non
 
 def _certify(session: Session, task: Task, unit: RecordUnit) -> Done:
     """Certificates of the final stage's ranking, one per query."""
-    world = session.world("")
+    world = session.world_of(task)
     if world.score is None:
         failure = Failure(
             "not_applicable", "certificates need a system whose score of one passage can be asked for"
         )
         return Done(tuple(_base(task, unit, i, failure=failure) for i in range(len(unit.queries))))
     prove = certify.load(str(task.certify))
-    source = session.synonyms(task.synonyms)
+    source = session.synonyms(task.synonyms, task.system)
     records = []
     for i, query in enumerate(unit.queries):
         started = time.perf_counter()
@@ -191,7 +193,7 @@ def _base(task: Task, unit: RecordUnit, i: int, *, failure: Failure | None = Non
 
 def _questioned(session: Session, task: Task, unit: RecordUnit) -> Done:
     """Questions under one query form and one document condition, and what the generator was shown."""
-    world = session.world(task.questions or "")
+    world = session.world_of(task)
     form, shown = unit.condition.split("/")
     facts = {q.query.id: q for q in session.questions(task.name).questions}
     asked = [

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rag_robust.errors import StoreError
 from rag_robust.measured import Effort
 
 __all__ = ["Unfinished", "forget"]
@@ -20,11 +21,19 @@ class Unfinished:
     effort: Effort
 
     def save(self, state: object, /) -> None:
-        """Keep a JSON value in place of the one before; a kill leaves the old or the new, never half."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        """Keep a JSON value in place of the one before; a kill leaves the old or the new, never half.
+
+        Raises:
+            StoreError: it cannot be written; the attack is not to blame.
+        """
+        text = json.dumps({"spent": self.effort.spent(), "state": state})
         part = self.path.with_suffix(".part")
-        part.write_text(json.dumps({"spent": self.effort.spent(), "state": state}), encoding="utf-8")
-        part.replace(self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(text, encoding="utf-8")
+            part.replace(self.path)
+        except OSError as error:
+            raise StoreError(f"cannot write {self.path}: {error}; free some space, then run again") from error
 
     def load(self) -> object | None:
         """The value kept last, or None."""

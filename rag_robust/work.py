@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rag_robust.assemble import Session
 from rag_robust.seeds import digest
@@ -24,7 +25,11 @@ BATCH = 64
 
 @dataclass(frozen=True, slots=True)
 class ChangeUnit:
-    """One change to be made by one trial of an attack: against a set of queries, or against one query."""
+    """One change to be made by one trial of an attack: against a set of queries, or against one query.
+
+    `measured` hashes what decides the measures of a change beside the change itself; `made` is the
+    change where it was made before and is only to be measured again.
+    """
 
     key: str
     task: str
@@ -32,6 +37,8 @@ class ChangeUnit:
     query_id: str | None
     weight: float
     trial: int = 0
+    measured: str = ""
+    made: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +82,7 @@ def record_units(
     session: Session, task: Task, case: Case, queries: Sequence[Query], *, change_keys: Sequence[str] = ()
 ) -> Iterator[RecordUnit]:
     """Units of at most `BATCH` queries, each record under a key that hashes all that can change it."""
-    world = session.world(task.questions or "")
+    world = session.world_of(task)
     reader = world.reader if task.generate or task.kind == "questions" else ""
     system = (
         world.corpus.digest,

@@ -21,8 +21,8 @@ LEVELS = {
     1: "corpus encode generate index retrieve",
     2: "attacks certify defend perturb questions systems",
     3: "aggregate metrics",  # beside the others: sees level 0 only
-    4: "assemble attack_units defended execute gates lone_attack measured plan propose run simulated store "
-    "suite suspicions task threats trial unfinished work written",
+    4: "assemble attack_units clusters defended execute gates lone_attack measured plan propose run "
+    "simulated store suite suspicions task templates threats trial unfinished work worlds written",
     5: "__main__ cli cli_attack cli_geometry doctor pytest_plugin report terminal",
 }
 LEVEL = {"": -1} | {part: level for level, parts in LEVELS.items() for part in parts.split()}

@@ -11,7 +11,10 @@ import re
 from rag_robust.errors import SuiteError, nearest
 from rag_robust.types import Attack
 
-__all__ = ["attack_class", "describe", "kinds", "load", "names", "parameter_help", "parameters"]
+__all__ = ["attack_class", "describe", "kinds", "load", "names", "parameter_help", "parameters", "tools"]
+
+TOOLS = frozenset({"language_model", "variants"})
+"""What an attack may use besides its view of the victim: its own language model, the suite's synonyms."""
 
 _KINDS: dict[str, type] = {"int": int, "str": str, "float": float, "bool": bool}
 
@@ -48,6 +51,15 @@ def attack_class(name: str) -> type[Attack]:
 def parameters(name: str) -> dict[str, object]:
     """Parameters of an attack and their defaults (`dataclasses.MISSING`: must be given)."""
     return {f.name: f.default for f in dataclasses.fields(attack_class(name))}  # type: ignore[arg-type]
+
+
+def tools(attack: Attack) -> frozenset[str]:
+    """Which of `TOOLS` an attack says, by an attribute `tools`, that it uses; all if it says nothing.
+
+    It is given no other, and only what it uses is part of its keys.
+    """
+    said: frozenset[str] = getattr(attack, "tools", TOOLS)
+    return frozenset(said)
 
 
 def kinds(name: str) -> dict[str, type]:

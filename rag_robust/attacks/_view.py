@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,11 +103,14 @@ class View:
         self._need("corpus")
         return self.secrets.passages
 
-    @property
+    @cached_property
     def model(self) -> TokenModel:
-        """White-box access to an encoder: the victim's, or a surrogate the suite names."""
-        self._need("gradients")
-        return self.models[0]
+        """White-box access to an encoder: the victim's, or the surrogates the suite names, as one."""
+        if len(self.models) == 1:
+            return self.models[0]
+        from rag_robust.encode.ensemble import Ensemble
+
+        return cast("TokenModel", Ensemble(self.models))
 
     @property
     def models(self) -> tuple[TokenModel, ...]:

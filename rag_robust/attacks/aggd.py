@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from numpy.random import Generator
@@ -46,6 +47,8 @@ class Aggd:
         n_cand: flips scored exactly per step (as HotFlip: 100)
         seconds: wall time after which no step begins, 0 for no limit
     """
+
+    tools: ClassVar[frozenset[str]] = frozenset()
 
     information: str = ""
     passages: int = 1

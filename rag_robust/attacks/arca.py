@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from numpy.random import Generator
@@ -46,6 +47,8 @@ class Arca:
         n_cand: tokens scored exactly per step (the same: 32)
         seconds: wall time after which no step begins, 0 for no limit
     """
+
+    tools: ClassVar[frozenset[str]] = frozenset()
 
     information: str
     passages: int = 1

@@ -48,6 +48,7 @@ class Garag:
         n_asked: lowest scored individuals per generation shown to the generator, 0 for no answers (ours)
     """
 
+    tools: ClassVar[frozenset[str]] = frozenset()
     goal: ClassVar[str] = "demote"
 
     edits: int = 5

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from numpy.random import Generator
 
 from rag_robust.attacks._chain import Chain, texts
 from rag_robust.attacks._flip import best_of, flips
-from rag_robust.attacks._gains import first_passing, gains, top
+from rag_robust.attacks._gains import first_passing, gains
 from rag_robust.attacks._search import Search, checked, poisoned, white_box
 from rag_robust.attacks._view import View
 from rag_robust.encode.tokens import TokenModel
@@ -49,6 +50,8 @@ class Gcg:
         only_better: whether a step that loses is refused (paper: no)
         seconds: wall time after which no step begins, 0 for no limit
     """
+
+    tools: ClassVar[frozenset[str]] = frozenset()
 
     information: str
     passages: int = 1
@@ -79,9 +82,11 @@ class Gcg:
         chains, rows = [s.chain for s in searches], []
         for chain, gain, rng in zip(chains, gains(model, chains), rngs, strict=True):
             where = rng.integers(0, len(chain), self.n_cand)
-            lists = {i: top(gain[i], self.top_k) for i in set(where.tolist())}
-            tokens = torch.stack([lists[i][int(rng.integers(len(lists[i])))] for i in where.tolist()])
-            rows.append(flips(chain, torch.as_tensor(where, device=tokens.device), tokens))
+            sizes = gain.isfinite().sum(dim=1).clamp(max=self.top_k)
+            ranks = torch.as_tensor(rng.integers(0, sizes.cpu().numpy()[where]), device=gain.device)
+            places = torch.as_tensor(where, device=gain.device)
+            best = gain.topk(int(sizes.max()), dim=1).indices
+            rows.append(flips(chain, places, best[places, ranks]))
         if self.only_better:
             return best_of(model, chains, rows)
         return first_passing(model, chains, rows, lambda chain, ids: texts(model, chain, [ids])[0])

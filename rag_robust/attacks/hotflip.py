@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from numpy.random import Generator
@@ -51,6 +52,8 @@ class HotFlip:
         retokenise: whether a flip must survive the tokenizer (paper: no)
         seconds: wall time after which no step begins, 0 for no limit
     """
+
+    tools: ClassVar[frozenset[str]] = frozenset()
 
     information: str = ""
     passages: int = 1

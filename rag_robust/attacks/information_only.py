@@ -7,6 +7,7 @@ The row "before the attack": whatever it reaches, the concept's own wording reac
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from numpy.random import Generator
 
@@ -24,6 +25,8 @@ class InformationOnly:
         information: the attacker's sentence, which is the whole passage
         tokens: the most tokens that it may have (ours, as for all inserting attacks)
     """
+
+    tools: ClassVar[frozenset[str]] = frozenset()
 
     information: str
     tokens: int = 128

@@ -15,6 +15,7 @@ The wordings are ours. CorruptRAG names the true answer as the outdated one; our
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from numpy.random import Generator
 
@@ -56,6 +57,8 @@ class Instruction:
         passages: how many, each with the next wording of the style (CorruptRAG: 1)
         tokens: the most tokens of a passage, queries included (ours)
     """
+
+    tools: ClassVar[frozenset[str]] = frozenset()
 
     style: str = "hijack"
     passages: int = 1

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -90,6 +90,8 @@ class Jamming:
         tokens: the most tokens of the passage, query included (ours)
         refusal: the answer that the system's is brought near to (wording ours)
     """
+
+    tools: ClassVar[frozenset[str]] = frozenset()
 
     length: int = 50
     n_cand: int = 32

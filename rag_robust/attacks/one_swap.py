@@ -9,6 +9,7 @@ fails the list is certified for one swap: attack and certificate look at the sam
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -22,6 +23,8 @@ __all__ = ["OneSwap"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OneSwap:
     """Edits the one target whose best variant scores highest for the query."""
+
+    tools: ClassVar[frozenset[str]] = frozenset({"variants"})
 
     @property
     def threat(self) -> ThreatModel:

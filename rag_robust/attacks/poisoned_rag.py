@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Literal
 
 from numpy.random import Generator
 
-from rag_robust.attacks._view import View
+from rag_robust.attacks._view import Secrets, View
 from rag_robust.attacks.gaslite import Gaslite
 from rag_robust.errors import BudgetError, SuiteError, nearest
 from rag_robust.text import normalise, words
@@ -67,6 +67,9 @@ N_WORDS = 30
 """How long a continued information gets, as in the paper."""
 LIKELY = 20
 """Tokens that a continuation draws from, by their probability."""
+STARTS = 4
+"""Prefixes to start from, of which the nearest is: the question, or where it does not survive the
+tokenizer, its words in another order or random tokens."""
 
 _DECLINES = re.compile(
     r"\b(?:i|we) (?:do not|don't|cannot|can't|could not|couldn't|am not|'m not)\b|\bunable to\b|\bunknown\b"
@@ -135,6 +138,11 @@ class PoisonedRag:
         gradients = {"gradients"} if self.mode == "white-box" else set()
         return ThreatModel(frozenset({"queries", "answers", *gradients}), "insert", budget)
 
+    @property
+    def tools(self) -> frozenset[str]:
+        """The language model only where it writes."""
+        return frozenset({"language_model"} if self.writer == "model" else ())
+
     def __call__(self, view: View, rng: Generator) -> Change:
         """The passages, for the first known query."""
         query = view.queries[0]
@@ -198,9 +206,9 @@ class PoisonedRag:
             n_cand=self.n_cand,
             n_flip=self.n_flip,
             n_grad=self.n_grad,
-            starts=1,  # the question
+            starts=STARTS,
         )
-        alone = View(flips.threat, replace(view.secrets, queries=(query,)), n_tokens=view.n_tokens)
+        alone = View(flips.threat, Secrets((query,), models=view.models), n_tokens=view.n_tokens)
         texts = [flips(alone, rng).inserted[0].text, f"{query.text}. {information}"]
         near = view.model.encoder.encode(texts, "passage") @ view.model.queries([query.text])[0]
         return texts[int(near.argmax())]

@@ -6,6 +6,7 @@ A metric that this row can win is broken.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from numpy.random import Generator
 
@@ -22,6 +23,8 @@ class RandomPassage:
     Parameters:
         passages: how many (as many as the attack that is compared with it inserts)
     """
+
+    tools: ClassVar[frozenset[str]] = frozenset()
 
     passages: int = 1
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.random import Generator
@@ -78,6 +78,8 @@ class Readable:
         top_p: no more tokens than make up this share of the probability of those looked at (ours)
         naturalness: what one nat per token is worth in cosine; 0: the choice of tokens alone (ours)
     """
+
+    tools: ClassVar[frozenset[str]] = frozenset({"language_model"})
 
     information: str
     passages: int = 1

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
+from typing import ClassVar
 
 from numpy.random import Generator
 
@@ -28,6 +29,8 @@ class Stuffing:
         passages: how many (GASLITE: 1, 5, 10, 100)
         tokens: the most tokens of a passage, information included (GASLITE: the model's maximum)
     """
+
+    tools: ClassVar[frozenset[str]] = frozenset()
 
     information: str
     passages: int = 1

@@ -17,7 +17,7 @@ from rag_robust.defend._tools import Defence, Tools
 from rag_robust.errors import SuiteError, UsageError, nearest
 from rag_robust.stats import clopper_pearson
 
-__all__ = ["Defence", "Tools", "describe", "detection", "load", "names", "threshold"]
+__all__ = ["Defence", "Tools", "describe", "detection", "load", "names", "threshold", "uses"]
 
 
 def names() -> list[str]:
@@ -51,6 +51,15 @@ def describe(name: str) -> str:
     """The first line of the defence's module."""
     module = importlib.import_module(load(name).__module__)
     return (module.__doc__ or "").strip().splitlines()[0]
+
+
+def uses(name: str) -> frozenset[str]:
+    """Which of "language_model", "masked_model" and "queries" of its tools a filter uses.
+
+    A module says so in `USES`; one that does not may use them all.
+    """
+    module = importlib.import_module(load(name).__module__)
+    return frozenset(getattr(module, "USES", ("language_model", "masked_model", "queries")))
 
 
 def threshold(benign: NDArray[np.float64], rate: float) -> float:

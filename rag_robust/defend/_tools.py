@@ -28,7 +28,8 @@ class Tools:
 
     `passages` is the corpus the defender has always had, `inserted` what stands in it today besides
     (in place of any passage of the same id): `tools.seeing(inserted)`. `queries` are texts of queries
-    the defender has seen; none of the attacker's. `kept` is what filters keep between their calls.
+    the defender has seen, none that the attacker knows or is judged on. `kept` is what filters keep
+    between their calls.
     """
 
     language_model: Callable[[], LanguageModel] | None = None

@@ -27,6 +27,8 @@ from rag_robust.types import Passage
 
 __all__ = ["influential", "suspicion"]
 
+USES: tuple[str, ...] = ("masked_model", "queries")
+
 
 def suspicion(
     passages: Sequence[Passage], tools: Tools, *, n_tokens: int = 10, n_low: int = 5

@@ -26,6 +26,8 @@ from rag_robust.types import Passage
 
 __all__ = ["suspicion"]
 
+USES: tuple[str, ...] = ()
+
 ROWS = 256
 """Passages compared at once: what bounds the memory."""
 

@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from rag_robust.defend._tools import Tools, needed
 from rag_robust.encode.unscaled import unscaled
-from rag_robust.errors import UsageError
 from rag_robust.types import Passage
 
-__all__ = ["clipped", "suspicion"]
+__all__ = ["suspicion"]
+
+USES: tuple[str, ...] = ()
 
 
 def suspicion(passages: Sequence[Passage], tools: Tools) -> NDArray[np.float64]:
@@ -37,19 +38,3 @@ def suspicion(passages: Sequence[Passage], tools: Tools) -> NDArray[np.float64]:
     vectors = encoder.encode([p.full for p in passages], "passage")
     lengths: NDArray[np.float64] = np.linalg.norm(vectors.astype(np.float64), axis=1)
     return lengths
-
-
-def clipped(vectors: NDArray[np.float32], limit: float) -> NDArray[np.float32]:
-    """Vectors (n, dim) cut to length `limit`: v · min(1, limit / ‖v‖); directions stay.
-
-    The milder use of the same number: nothing is dropped, and what an attacker can gain by length
-    ends at `limit` (a threshold bought on benign norms).
-
-    Raises:
-        UsageError: the limit is not positive.
-    """
-    if not limit > 0:
-        raise UsageError(f"expected a positive norm to clip at, got {limit}")
-    lengths: NDArray[np.float64] = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    cut = vectors * (limit / np.maximum(lengths, limit))
-    return np.asarray(cut, np.float32)

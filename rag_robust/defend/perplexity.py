@@ -22,6 +22,8 @@ from rag_robust.types import Passage
 
 __all__ = ["suspicion"]
 
+USES: tuple[str, ...] = ("language_model",)
+
 
 def suspicion(passages: Sequence[Passage], tools: Tools, *, window: int = 0) -> NDArray[np.float64]:
     """Mean surprise per token in nats, shape (n,); with `window` the greatest of any `window` words.

@@ -23,6 +23,8 @@ from rag_robust.types import Passage
 
 __all__ = ["repeated", "suspicion", "top_share"]
 
+USES: tuple[str, ...] = ()
+
 
 def suspicion(
     passages: Sequence[Passage],

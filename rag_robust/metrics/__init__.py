@@ -20,7 +20,7 @@ from typing import Any, cast
 from rag_robust.errors import SuiteError, nearest
 from rag_robust.types import Metric
 
-__all__ = ["bounds", "describe", "load", "names"]
+__all__ = ["bounds", "describe", "load", "names", "of_change"]
 
 _IR = ("AP", "R@100", "RR@10", "Success@10", "nDCG@10")
 _DROP = " drop"
@@ -86,6 +86,15 @@ def bounds(name: str) -> tuple[float, float]:
     stated = getattr(module, "BOUNDS", {}).get(function.__name__, usual)
     low, high = stated(k) if callable(stated) else stated
     return float(low), float(high)
+
+
+def of_change(name: str) -> bool:
+    """Whether the metric measures the change, not the query: then queries of one change say it once.
+
+    A module names such metrics in `OF_CHANGE`.
+    """
+    found = _find(name)
+    return found is not None and found[0].__name__ in getattr(found[1], "OF_CHANGE", ())
 
 
 def _find(name: str) -> tuple[Callable[..., Any], ModuleType, int | None] | None:

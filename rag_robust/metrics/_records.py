@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rag_robust.errors import SuiteError
 from rag_robust.types import CLEAN, Record
 
-__all__ = ["failed_attack", "mean", "per_query", "query_ids", "usable"]
+__all__ = ["attacked", "failed_attack", "mean", "per_query", "query_ids", "usable"]
 
 Judgement = Callable[[Record | None, Record], float]
 """From the clean record of a query (None: there is none) and a judged one to a value."""
@@ -50,6 +50,11 @@ def mean(values: Sequence[float]) -> float:
     """The mean of what was scored; NaN if nothing was."""
     scored = [v for v in values if not math.isnan(v)]
     return math.fsum(scored) / len(scored) if scored else math.nan
+
+
+def attacked(record: Record) -> bool:
+    """Whether an attack had its hand in the record; a defence alone, "clean/perplexity@0.05", is none."""
+    return record.condition.split("/")[0] != CLEAN
 
 
 def usable(record: Record | None) -> bool:

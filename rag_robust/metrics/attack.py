@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_robust.metrics._records import failed_attack, per_query, usable
-from rag_robust.types import CLEAN, Corpus, Hit, Record
+from rag_robust.metrics._records import attacked, failed_attack, per_query, usable
+from rag_robust.types import Corpus, Hit, Record
 
 __all__ = [
     "BOUNDS",
@@ -115,8 +115,7 @@ def _each(
     def judge(clean: Record | None, record: Record) -> float:
         if failed_attack(record):
             return if_failed
-        attacked = record.condition != CLEAN and usable(record)
-        return value(clean, record) if attacked else math.nan
+        return value(clean, record) if attacked(record) and usable(record) else math.nan
 
     return per_query(records, judge)
 

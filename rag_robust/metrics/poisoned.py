@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_robust.metrics._records import failed_attack, per_query, usable
+from rag_robust.metrics._records import attacked, failed_attack, per_query, usable
 from rag_robust.metrics.answers import outcome, refused, states
-from rag_robust.types import CLEAN, Corpus, Record
+from rag_robust.types import Corpus, Record
 
 __all__ = ["answer_flipped", "jammed", "obeyed", "obeyed_given_retrieved", "target_answered"]
 
@@ -111,7 +111,7 @@ def _each(
 
     def judge(clean: Record | None, record: Record) -> float:
         before, answer = _answer(clean), _answer(record)
-        if record.condition == CLEAN or before is None or not open_to(record, before):
+        if not attacked(record) or before is None or not open_to(record, before):
             return math.nan
         if failed_attack(record):
             return if_failed

@@ -88,15 +88,19 @@ def _inserted(change: Change, facts: Mapping[str, Any], n_known: int) -> Iterato
     for place, passage in enumerate(change.inserted):
         said = []
         if place < len(cosines) and "ceiling" in facts:
-            said += _reached(float(cosines[place]), float(facts["ceiling"]), n_known)
+            said += _reached(facts, place, n_known)
         said += [(words, figure(float(facts[name][place]))) for name, words in _MEASURED if name in facts]
         yield Written(passage.title or passage.id, ((passage.text[:_LONGEST], False),), tuple(said))
 
 
-def _reached(cosine: float, ceiling: float, n_known: int) -> list[tuple[str, str]]:
-    """How near the passage came, and how near any could: the mean similarity is at most the ceiling."""
+def _reached(facts: Mapping[str, Any], place: int, n_known: int) -> list[tuple[str, str]]:
+    """How near a passage came, and for cosines how near any could: their mean is at most the ceiling."""
+    cosine, ceiling = float(facts["cosine"][place]), float(facts["ceiling"])
     if n_known == 1:
         return [("cosine to the known query", figure(cosine))]
+    if facts.get("similarity") == "dot":
+        mean = figure(float(facts["held_in"][place]))
+        return [("mean similarity to the known queries", mean), ("cosine to their centre", figure(cosine))]
     return [
         ("mean cosine to the known queries", figure(cosine * ceiling)),
         ("the most any passage could have", figure(ceiling)),
@@ -110,6 +114,7 @@ def _effort(body: Mapping[str, Any]) -> Iterator[str]:
     if "seconds" in body:
         yield f"made in {figure(float(body['seconds']))} s"
     if (work := body.get("work") or {}).get("forwards"):
-        yield f"{work['forwards']:,.0f} texts through its encoders, {work['backwards']:,.0f} of them back"
+        forth, back = work["forwards"], work["backwards"]
+        yield f"{forth:,.0f} token sequences through its encoders, {back:,.0f} of them back"
     if rate := (body.get("facts") or {}).get("poisoning_rate"):
         yield f"{float(rate):.2g} passages per passage of the corpus"

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from rag_robust import metrics
 from rag_robust.gates import GateResult, Number, Result
 from rag_robust.report import plots
+from rag_robust.report.comparison import METRIC, Cell, Comparison
 from rag_robust.report.words import figure, interval, limits, meaning, scored, spread, whose
 from rag_robust.suite import Task
 from rag_robust.types import CLEAN, Corpus, Estimate, Record
 
-__all__ = ["Bars", "Drawn", "Plot", "bar", "interval_plots", "rank_bars", "verdict_bar"]
+__all__ = ["Bars", "Drawn", "Plot", "Square", "bar", "interval_plots", "rank_bars", "squares", "verdict_bar"]
 
 _MOST_BARS = 26
 
@@ -50,6 +51,38 @@ class Bars:
     caption: str
     svg: str
     legend: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """A place in the comparison of attacks; `first` is the share at rank 1, `known` that of known queries."""
+
+    svg: str
+    value: str
+    interval: str
+    first: str
+    known: str
+
+
+def squares(compared: Comparison) -> dict[str, tuple[Square | None, ...]]:
+    """The comparison, with intervals drawn; None where the suite does not ask."""
+    return {
+        line.name: tuple(_square(cell, baseline=line.baseline) if cell else None for cell in line.cells)
+        for line in compared.lines
+    }
+
+
+def _square(cell: Cell, *, baseline: bool) -> Square:
+    estimate = cell.estimate
+    if not estimate.n:
+        return Square("", "–", "not applicable", "", "")
+    on = plots.axis([], metrics.bounds(METRIC))
+    says = f"{figure(estimate.value)}, interval {interval(estimate)}"
+    ends = (estimate.value, estimate.low, estimate.high)
+    svg = plots.track(ends, on, style="baseline" if baseline else "own", says=says)
+    known = figure(cell.held_in.value) if cell.held_in and cell.held_in.n else ""
+    first = f"{figure(cell.first.value)} {interval(cell.first)}"
+    return Square(svg, figure(estimate.value), interval(estimate), first, known)
 
 
 def bar(result: GateResult) -> str:

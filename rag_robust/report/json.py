@@ -1,4 +1,4 @@
-"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.1."""
+"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.2."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from pathlib import Path
 
 from rag_robust import __version__
 from rag_robust.gates import EXIT, GateResult, Number, Result
+from rag_robust.report.comparison import METRIC, Cell, Comparison, compare
 from rag_robust.report.files import write_text
 from rag_robust.types import Estimate
 
 __all__ = ["SCHEMA_VERSION", "to_json", "write_json"]
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 """Major: a reader may break. Minor: keys were added."""
 
 
@@ -37,6 +38,7 @@ def to_json(result: Result) -> dict[str, object]:
         "n_planned": result.planned,
         "gates": [_gate(gate) for gate in result.gates],
         "estimates": [_number(number) for number in result.numbers],
+        "comparison": _comparison(compared) if (compared := compare(result)) else None,
         "failures": list(_failures(result)),
         "problems": list(result.problems),
         "suite": result.suite.model_dump(mode="json", by_alias=True),
@@ -93,6 +95,33 @@ def _estimate(estimate: Estimate) -> dict[str, object]:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+def _comparison(compared: Comparison) -> dict[str, object]:
+    return {
+        "metric": METRIC,
+        "columns": [
+            {"system": c.system, "threat": c.threat, "passages": c.passages} for c in compared.columns
+        ],
+        "rows": [
+            {
+                "name": line.name,
+                "condition": line.condition,
+                "surrogates": list(line.surrogates),
+                "cells": [_cell(cell) if cell else None for cell in line.cells],
+            }
+            for line in compared.lines
+        ],
+    }
+
+
+def _cell(cell: Cell) -> dict[str, object]:
+    known = cell.held_in
+    return {
+        **_estimate(cell.estimate),
+        "first": _estimate(cell.first),
+        "held_in": _finite(known.value) if known and known.n else None,
+    }
 
 
 def _failures(result: Result) -> Iterator[dict[str, object]]:

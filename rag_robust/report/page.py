@@ -10,7 +10,8 @@ from rag_robust import __version__
 from rag_robust.gates import GateResult, Result, judge, task_corpus
 from rag_robust.report.answered import Cell, grid
 from rag_robust.report.changes import Told, told
-from rag_robust.report.figures import Bars, Plot, bar, interval_plots, rank_bars, verdict_bar
+from rag_robust.report.comparison import METRIC, compare
+from rag_robust.report.figures import Bars, Plot, Square, bar, interval_plots, rank_bars, squares, verdict_bar
 from rag_robust.report.rankings import Library, Scene
 from rag_robust.report.rows import Row, rows
 from rag_robust.report.words import GLOSSARY, about, figure, interval, label, level, limits, whose
@@ -29,7 +30,7 @@ MARKS: dict[Verdict, str] = {
 }
 """What stands beside a verdict's word, so that colour is not the only signal."""
 
-_MOST_ROWS = 200
+_MOST_ROWS, _MOST_ROWS_OF_ALL = 200, 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,9 @@ class Page:
     problems: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
     gates: tuple[Decided, ...]
+    metric: str
+    columns: tuple[tuple[str, str], ...]
+    lines: dict[str, tuple[Square | None, ...]]
     sections: tuple[Section, ...]
     passages: tuple[tuple[str, str, str, str, str], ...]
     glossary: dict[str, str]
@@ -94,6 +98,7 @@ def page(store: Store) -> Page:
     """The page of a run folder; the same folder gives the same page."""
     result = judge(store)
     library = Library()
+    compared = compare(result)
     changes, contexts = store.artifacts("change"), store.artifacts("context")
     sections = []
     for number, task in enumerate(result.suite.task, 1):
@@ -108,6 +113,9 @@ def page(store: Store) -> Page:
         problems=tuple(_problems(result)),
         facts=tuple(_facts(result)),
         gates=tuple(_decided(result, g, f"t{_place(result, g)}") for g in result.gates),
+        metric=METRIC,
+        columns=tuple((c.system, c.situation) for c in compared.columns) if compared else (),
+        lines=squares(compared) if compared else {},
         sections=tuple(sections),
         passages=tuple(library.entries()),
         glossary=GLOSSARY,
@@ -120,7 +128,8 @@ def _section(result: Result, scene: Scene, anchor: str, dropped: dict[str, int])
     records = [r for r in result.records if r.task == task.name]
     shared = _shared(scene, records)
     own_changes = task.kind == "attack" and not shared
-    shown, n_left_out = rows(scene, records, own_changes=own_changes, most=_MOST_ROWS)
+    most = min(_MOST_ROWS, max(3, _MOST_ROWS_OF_ALL // len(result.suite.task)))
+    shown, n_left_out = rows(scene, records, own_changes=own_changes, most=most)
     documents, cells = grid(records, scene.corpus) if task.kind == "questions" else ((), {})
     return Section(
         anchor=anchor,
@@ -210,6 +219,8 @@ def _facts(result: Result) -> Iterator[tuple[str, str]]:
         yield "Date", str(date)
     yield "Corpus", _corpus(suite.corpus.source, corpus)
     yield "System", str(system.get("fingerprint") or suite.system.kind)
+    for name, further in sorted((run.get("systems") or {}).items()):
+        yield f"System {name}", str(further.get("fingerprint"))
     if reader := system.get("reader"):
         yield "Generator", str(reader)
     failed = sum(r.failure is not None for r in result.records)
@@ -230,6 +241,8 @@ def _corpus(source: str, corpus: dict[str, Any]) -> str:
 
 def _task_facts(task: Task, dropped: dict[str, int]) -> Iterator[tuple[str, str]]:
     """What the suite says about the task, where it is not plain from its name."""
+    if task.system:
+        yield "system", task.system
     if task.kind == "attack":
         knows = {
             "knows-all": "the query it is judged on",

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag_robust.gates import EXIT, GateResult, Number, Result
+from rag_robust.report.comparison import FIRST, METRIC, Cell, Comparison, compare
 from rag_robust.report.words import cut, figure, interval, limits, scored, spread, visible, whose
 from rag_robust.suite import Task
 from rag_robust.types import Verdict
@@ -25,6 +26,7 @@ _STYLES: dict[Verdict, str] = {
 }
 _REASON_LENGTH = 300
 _METRICS_ON_ONE_LINE = 2
+_MOST_TASKS = 12
 
 
 def verdict_table(result: Result) -> Table:
@@ -53,6 +55,12 @@ def summary(result: Result) -> Group:
     parts: list[RenderableType] = []
     if result.gates:
         parts += [verdict_table(result), Text(), *_reasons(result)]
+    compared = compare(result)
+    if compared:
+        parts += _compared(compared)
+    if compared and len(result.suite.task) > _MOST_TASKS:
+        hint = f"The other numbers of {len(result.suite.task)} tasks are in the report and in result.json."
+        return Group(*parts, Text(), Text(hint, "dim"), *_problems(result), _conclusion(result))
     if result.numbers:
         told = f"All numbers: value [interval at {result.suite.level:g}] queries scored (unscored)"
         parts += [Text(), Text(told, "dim")]
@@ -94,6 +102,32 @@ def _numbers(result: Result, task: Task) -> Iterator[RenderableType]:
         row = [cells.get((name, metric), Text()) for metric in metrics]
         table.add_row(Text(visible(name), "not dim" if name in own else ""), *row)
     yield from (Text(), Text(visible(task.name), "bold"), table)
+
+
+def _compared(compared: Comparison) -> Iterator[RenderableType]:
+    """A table per situation with a column per system; the lines keep one order throughout."""
+    yield Text()
+    yield Text(f"All attacks, {METRIC} [interval]; below it {FIRST}, and {METRIC} of known queries", "dim")
+    for situation in dict.fromkeys(column.situation for column in compared.columns):
+        places = [i for i, column in enumerate(compared.columns) if column.situation == situation]
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+        table.add_column("", overflow="fold", min_width=16)
+        for i in places:
+            table.add_column(_text(compared.columns[i].system), justify="right", overflow="fold")
+        for line in compared.lines:
+            cells = [line.cells[i] for i in places]
+            if any(cells):
+                shown = [_seen(cell) for cell in cells]
+                table.add_row(Text(visible(line.name), "dim" if line.baseline else ""), *shown)
+        yield from (Text(), Text(situation, "bold"), table)
+
+
+def _seen(cell: Cell | None) -> Text:
+    if cell is None or not cell.estimate.n:
+        return Text("not asked" if cell is None else "not applicable", "dim")
+    first = f"\nfirst {figure(cell.first.value)} {interval(cell.first)}"
+    known = f"\nknown {figure(cell.held_in.value)}" if cell.held_in and cell.held_in.n else ""
+    return Text.assemble(f"{figure(cell.estimate.value)} {interval(cell.estimate)}", (first + known, "dim"))
 
 
 def _cell(number: Number, *, narrow: bool) -> Text:

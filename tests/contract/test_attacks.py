@@ -93,6 +93,52 @@ def test_an_attack_reads_nothing_it_did_not_declare(name, tiny, token_model):
             attack(view, generator(1))
 
 
+NEEDED = {
+    "queries": "queries",
+    "passages": "corpus",
+    "model": "gradients",
+    "models": "gradients",
+    "embed": "embeddings",
+    "score": "scores",
+    "ask": "answers",
+    "answer": "answers",
+}
+
+
+class Sealed:
+    """Secrets of which none can be had but what is declared, by whatever way."""
+
+    def __init__(self, secrets, reads):
+        self._secrets, self._reads = secrets, reads
+
+    def __getattr__(self, name):
+        assert NEEDED[name] in self._reads, f"{name} was taken and not declared"
+        return getattr(self._secrets, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "more"), [*((n, {}) for n in attacks.names()), ("poisoned_rag", {"mode": "white-box"})]
+)
+def test_an_attack_has_no_other_way_to_what_it_did_not_declare(name, more, tiny, token_model):
+    smoke = importlib.import_module(f"rag_robust.attacks.{name}").SMOKE
+    attack = attacks.load(name, **smoke | more)
+    view = look(attack, tiny, token_model)
+    view.secrets = Sealed(view.secrets, attack.threat.reads)
+    attack(view, generator(1))
+
+
+@pytest.mark.parametrize("name", attacks.names())
+def test_an_attack_uses_no_tool_it_did_not_declare(name, tiny, token_model):
+    attack = make(name)
+    assert attacks.tools(attack) <= attacks.TOOLS
+    view = look(attack, tiny, token_model)
+    if "language_model" not in attacks.tools(attack):
+        view.tools = Tools()
+    if "variants" not in attacks.tools(attack):
+        view.variants = None
+    attack(view, generator(1))
+
+
 @pytest.mark.parametrize("name", attacks.names())
 def test_one_word_queries_and_a_single_passage_do_not_crash(name, tiny, token_model):
     attack = make(name)

@@ -15,7 +15,7 @@ from rag_robust.errors import SuiteError
 from rag_robust.run import run
 from rag_robust.store import Store
 from rag_robust.suite import parse
-from rag_robust.threats import judged_queries, known_queries, secrets
+from rag_robust.threats import judged_queries, known_queries, secrets, seen_queries
 from rag_robust.types import Passage
 
 HASHED = {"retriever": {"encoder": "hashed"}}
@@ -60,6 +60,9 @@ def test_an_attacker_with_a_surrogate_is_given_nothing_of_the_victims_encoder(tm
     assert shown.model is made.surrogate(str(encoder_folder))
     assert shown.embed(["x"], "query").shape == (1, 32) != made.world("").encoder.encode(["x"], "query").shape
     assert View(_reads("gradients"), shown).models == (shown.model,)
+    own = made.surrogate(str(encoder_folder)).encoder
+    by_surrogate = own.encode(["hot coffee"], "passage") @ own.encode(["coffee"], "query")[0]
+    assert shown.score("coffee", ["hot coffee"]) == pytest.approx(by_surrogate, abs=1e-6)
 
 
 def test_another_surrogate_is_another_change(tmp_path, encoder_folder):
@@ -70,6 +73,50 @@ def test_another_surrogate_is_another_change(tmp_path, encoder_folder):
         for more in ({}, {"surrogate": str(encoder_folder)})
     ]
     assert not keys[0] & keys[1]
+
+
+def keys(tmp_path, task, **more):
+    from rag_robust.plan import build
+
+    plan = build(Session(described(task, **more), cache_folder=tmp_path))
+    return {u.key for u in plan.changes}, set(plan.keys)
+
+
+GUARDED = {**COFFEE, "defences": ["masked_token"]}
+GARAG = {"attack": "garag", "limit": 2, "with": {"population": 3, "n_parents": 2, "generations": 1}}
+
+
+@pytest.mark.parametrize(
+    ("task", "more", "other", "changes", "records"),
+    [
+        (COFFEE, {}, {"language_model": "gpt"}, False, False),
+        (COFFEE, {}, {"masked_model": "bert"}, False, False),
+        (GUARDED, {}, {"masked_model": "bert"}, False, True),
+        (GUARDED, {}, {"language_model": "gpt"}, False, False),
+        (GARAG, {"k": 3}, {}, True, True),
+        (GARAG, {"synonyms": "pairs:{pairs}"}, {}, False, False),
+        ({"attack": "one_swap", "limit": 2, "synonyms": "pairs:{pairs}"}, {"k": 3}, {}, True, True),
+    ],
+)
+def test_a_key_hashes_what_an_attack_or_a_filter_uses_and_nothing_else(
+    tmp_path, task, more, other, changes, records
+):
+    (tmp_path / "pairs.txt").write_text("hot warm\n")
+    fill = lambda t: {k: f"pairs:{tmp_path / 'pairs.txt'}" if k == "synonyms" else v for k, v in t.items()}  # noqa: E731
+    before, after = keys(tmp_path, fill(task)), keys(tmp_path, fill({**task, **more}), **other)
+    assert [bool(b ^ a) for b, a in zip(before, after, strict=True)] == [changes, records]
+
+
+@pytest.mark.parametrize("name", ["hotflip", "gcg", "arca", "aggd", "gaslite"])
+def test_an_attack_by_gradients_is_planned_to_take_longer_with_more_steps(tmp_path, encoder_folder, name):
+    from rag_robust.plan import build
+
+    system = {"retriever": {"encoder": str(encoder_folder)}}
+    tasks = [{"attack": name, "concept": "coffee", "with": {"tokens": 32, "n_steps": n}} for n in (10, 100)]
+    made = [build(Session(described(t, system), cache_folder=tmp_path, sketch=True)) for t in tasks]
+    few, many = ([c.weight for c in plan.changes if c.attack == name] for plan in made)
+    assert many == pytest.approx([10 * few[0]])
+    assert few[0] > 0.1
 
 
 def test_the_attack_may_ask_the_whole_system_and_finds_its_own_passage(tmp_path, tiny):
@@ -143,6 +190,39 @@ def test_a_defence_takes_flagged_hits_out_and_the_list_stays_full(tmp_path):
     assert {len(r.hits) for r in under(result, "clean/near_duplicate@0.2")} == {20}
 
 
+NOTHING = {**STUFFING, "threat": "knows-nothing", "information": "Buy."}
+
+
+@pytest.mark.parametrize(
+    "task",
+    [COFFEE, NOTHING, {**STUFFING, "threat": "knows-all", "information": "Buy.", "limit": 5}, {"limit": 12}],
+)
+def test_a_defender_has_seen_neither_the_attackers_queries_nor_those_it_is_judged_on(tmp_path, task):
+    made, task = session(tmp_path, task)
+    seen = seen_queries(made, task)
+    secret = {q.text for q in judged_queries(made, task)}
+    if task.knows != "knows-all":
+        secret |= {q.text for q in known_queries(made, task)}
+    assert len(seen) == 20
+    assert not secret & set(seen)
+
+
+def test_where_too_few_queries_are_left_the_defender_knows_those_of_other_concepts(tmp_path, tiny):
+    made, task = session(tmp_path, {**STUFFING, "threat": "knows-all", "information": "Buy.", "limit": 15})
+    free = {tiny.queries[i].text for i in sorted(tiny.queries)[15:]}
+    assert free <= set(seen_queries(made, task))
+
+
+def test_filters_that_look_at_other_queries_keep_their_suspicions_apart(tmp_path):
+    task = {**NOTHING, "threat": "knows-all", "limit": 3}
+    suites = [described(task, seed=seed) for seed in (0, 0, 1)]
+    made = [Session(suite, cache_folder=tmp_path) for suite in suites]
+    own, again, other = [s.suspicions("masked_token", "", seen_queries(s, s.suite.task[0])) for s in made]
+    assert (own.path, own.tools.queries) == (again.path, again.tools.queries)
+    assert own.path != other.path
+    assert own.tools.queries != other.tools.queries
+
+
 def test_what_a_change_reached_is_kept_with_what_it_cost(tmp_path):
     run(described({**COFFEE, "passages": 2}), tmp_path)
     with closing(Store(tmp_path)) as store:
@@ -154,6 +234,22 @@ def test_what_a_change_reached_is_kept_with_what_it_cost(tmp_path):
     assert max(facts["held_out"]) <= facts["held_out_best"] <= 1
     assert body["work"]["wall_s"] > 0
     json.dumps(body, allow_nan=False)
+
+
+def measured(folder):
+    with closing(Store(folder)) as store:
+        return next(b for b in store.artifacts("change").values() if b["attack"] == "stuffing")
+
+
+def test_a_change_that_is_judged_on_other_queries_is_measured_again_and_not_made_again(tmp_path):
+    bodies = []
+    for limit, folder in ((2, "a"), (None, "a"), (None, "b")):
+        run(described({**COFFEE, "limit": limit} if limit else COFFEE), tmp_path / folder)
+        bodies.append(measured(tmp_path / folder))
+    few, again, fresh = bodies
+    assert few["facts"]["held_out"] != again["facts"]["held_out"]
+    assert again["facts"] == fresh["facts"]
+    assert again["work"] == few["work"]
 
 
 def test_an_attack_that_demotes_is_given_the_relevant_passages_to_edit(tmp_path, tiny):

@@ -134,3 +134,23 @@ def test_an_attack_that_tampers_with_its_ruler_is_still_measured_by_ours(tmp_pat
     result = judged(tmp_path, task, {"metric": "appeared@10", "max": 0.9})
     kinds = {r.failure.kind for r in result.records if r.condition == "stuffing" and r.failure}
     assert kinds == {"budget"}
+
+
+def test_one_change_for_all_queries_is_one_observation_of_what_a_defence_detects(tmp_path):
+    behind = "stuffing/near_duplicate@0.2"
+    task = {"name": "t", "attack": "stuffing", "concept": "coffee", "with": {"tokens": 24}, "passages": 2}
+    tree = {
+        "schema": 1,
+        "name": "s",
+        "corpus": {"source": "tiny"},
+        "system": {"retriever": {"encoder": "hashed"}},
+    }
+    gate = {"task": "t", "metric": "detected", "min": 0.5, "condition": behind}
+    task |= {"defences": ["near_duplicate"], "rates": [0.2], "metrics": ["detected"]}
+    result = run(parse({**tree, "task": [task], "gate": [gate]}), tmp_path)
+    number = next(n for n in result.numbers if n.condition == behind)
+    low = 0.025  # Clopper-Pearson: one success in one trial, (1 - level) / 2
+    assert (number.estimate.value, number.estimate.high) == (1.0, 1.0)
+    assert number.estimate.low == pytest.approx(low)
+    assert result.gates[0].verdict == "INCONCLUSIVE"
+    assert "one change" in result.gates[0].reason

@@ -177,3 +177,13 @@ def test_white_box_raises_the_similarity_and_leaves_the_information_alone(token_
     before, after = (float(token_model.similarity(torch.tensor([token_model.ids(t)]), target)) for t in texts)
     assert after > before
     assert token_model.n_tokens(texts[1]) <= 90
+
+
+def test_white_box_takes_another_start_where_the_question_does_not_survive_the_tokenizer(
+    token_model: TokenModel,
+) -> None:
+    size = {"n_trials": 1, "n_steps": 1, "n_cand": 4, "trigger_tokens": 6}
+    attack = PoisonedRag(passages=1, tokens=90, mode="white-box", **size)
+    secrets = Secrets(queries=(Query("q", "∑ 🤔 ?"),), answer=copying, model=token_model)
+    view = View(attack.threat, secrets, target="water", n_tokens=token_model.n_tokens)
+    assert attack(view, generator(0)).inserted[0].text.endswith(str(noted(view)[0]["information"]))

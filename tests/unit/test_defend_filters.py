@@ -14,12 +14,11 @@ from rag_robust.attacks import stuffing
 from rag_robust.attacks._view import Secrets, View
 from rag_robust.defend import Tools
 from rag_robust.defend.near_duplicate import suspicion as near_duplicate
-from rag_robust.defend.norm import clipped
 from rag_robust.defend.perplexity import suspicion as perplexity
 from rag_robust.defend.repetition import repeated, top_share
 from rag_robust.encode.hashed import HashedEncoder
 from rag_robust.encode.unscaled import unscaled
-from rag_robust.errors import TargetError, UsageError
+from rag_robust.errors import TargetError
 from rag_robust.seeds import generator
 from rag_robust.text import normalise, words
 from rag_robust.types import Passage
@@ -177,13 +176,6 @@ def test_a_cosine_model_is_measured_before_its_normalisation(plain, tools, encod
     assert lengths.std() > 1e-3
     assert raw.similarity == "dot"
     assert encoder.similarity == "cosine"
-
-
-def test_clipping_shortens_the_long_and_leaves_the_rest():
-    vectors = np.array([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]], np.float32)
-    assert clipped(vectors, 1.0) == pytest.approx(np.array([[0.6, 0.8], [0.3, 0.4], [0.0, 0.0]]))
-    with pytest.raises(UsageError, match="positive"):
-        clipped(vectors, 0.0)
 
 
 @pytest.mark.model

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from rag_robust.defend import Tools
-from rag_robust.defended import Guarded
+from rag_robust.defended import Guarded, guarded
 from rag_robust.suspicions import Suspicions
 from rag_robust.systems.function import function
 from rag_robust.systems.pipeline import Pipeline
-from rag_robust.types import Change, Hit, Passage, Query
+from rag_robust.task import Task
+from rag_robust.types import Change, Corpus, Hit, Passage, Query
+from rag_robust.worlds import World
 
 CORPUS = {i: Passage(i, f"text {i}") for i in "abcdef"}
 SEEN: list[str] = []
@@ -74,8 +78,28 @@ def test_no_passage_is_judged_twice_even_by_another_process(tmp_path):
     assert sorted(SEEN) == sorted(CORPUS)
 
 
+def test_what_is_kept_is_read_by_key_and_not_as_a_whole(tmp_path):
+    many = {str(i): Passage(str(i), f"text {i}") for i in range(2000)}
+    made = Suspicions(f"{__name__}:vowels", Tools(passages=many), tmp_path / "s", seed=0)
+    made.of(list(many.values()))
+    again = Suspicions(f"{__name__}:vowels", Tools(passages=many), tmp_path / "s", seed=0)
+    SEEN.clear()
+    assert again.of([many["7"]]).tolist() == [0.0]
+    assert (SEEN, len(again.known)) == ([], 1)
+
+
 def test_the_rate_is_the_share_of_the_corpus_that_may_be_flagged(tmp_path):
     made = Suspicions(f"{__name__}:vowels", Tools(passages=CORPUS), tmp_path / "s.json", seed=0)
     x = Passage("x", "inserted")
     assert made.flagged([x], [x], rate=0.2).tolist() == [True]
     assert made.flagged(list(CORPUS.values()), rate=0.5).sum() == 2
+
+
+def test_the_generator_reads_its_whole_context_even_where_fewer_hits_are_judged(tmp_path):
+    whole = replace(system().system, k=4)
+    world = World(Corpus(CORPUS, {}, {}, ""), whole, "")
+    task = Task(name="t", depth=1, generate=True)
+    filtered = Suspicions(f"{__name__}:vowels", Tools(passages=CORPUS), tmp_path / "s.json", seed=0)
+    answer = guarded(world, task, filtered, 0.4)(Query("q", "?"))
+    assert answer.text == "text b | text c"
+    assert answer.hits[0].passage_id == "b"

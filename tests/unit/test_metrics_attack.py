@@ -160,3 +160,9 @@ def test_jaccard_at_k() -> None:
     assert score("jaccard@2", CLEAN_RUN, other) == pytest.approx(1 / 3)
     assert score("jaccard@3", CLEAN_RUN, other) == pytest.approx(2 / 4)
     assert np.isnan(score("jaccard@3", record({}, CLEAN), record({}, "typo")))
+
+
+@pytest.mark.parametrize("name", [*RATES, "wins_over_gold", "best_rank@3"])
+def test_a_defence_without_an_attack_says_nothing_about_an_attack(name: str) -> None:
+    behind = replace(record({"x": 9.0, "gold": 8.0}, "clean/perplexity@0.05"), inserted=())
+    assert np.isnan(score(name, CLEAN_RUN, behind))

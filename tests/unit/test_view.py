@@ -62,7 +62,7 @@ def test_a_missing_target_is_not_applicable():
     assert error.value.kind == "not_applicable"
 
 
-def test_the_first_of_several_models_is_the_model():
+def test_models_are_the_surrogates_or_the_victims_own():
     assert View(READS, Secrets(model="a", models=("a", "b"))).models == ("a", "b")
     assert View(READS, Secrets(model="a")).models == ("a",)
     with pytest.raises(TargetError, match="name a surrogate"):

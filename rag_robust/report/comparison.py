@@ -1,0 +1,184 @@
+"""All attacks of a run in one table: how often each is seen, beside what it is compared with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from rag_robust import metrics, stats
+from rag_robust.attack_units import BASELINES, HELD_IN
+from rag_robust.gates import Result
+from rag_robust.report.words import label
+from rag_robust.seeds import generator
+from rag_robust.simulated import SIMULATED
+from rag_robust.suite import Suite, Task
+from rag_robust.types import CLEAN, Corpus, Estimate, Record
+
+__all__ = ["FIRST", "METRIC", "Cell", "Column", "Comparison", "Line", "compare"]
+
+METRIC, FIRST = "appeared@10", "appeared@1"
+"""What attacks are compared by, and what tells them apart where all of them are among the first ten."""
+
+_K = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A situation: which system, what the attacker knows, how many passages it may put in."""
+
+    system: str
+    threat: str
+    passages: int
+
+    @property
+    def situation(self) -> str:
+        """All but the system, in words."""
+        return f"{self.threat}, {self.passages} {'passage' if self.passages == 1 else 'passages'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The judged queries of all concepts pooled: `METRIC`, `FIRST`, and `METRIC` of the known queries."""
+
+    estimate: Estimate
+    first: Estimate
+    held_in: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An attack or what it is compared with; a cell is None where the suite does not ask."""
+
+    name: str
+    condition: str
+    surrogates: tuple[str, ...]
+    cells: tuple[Cell | None, ...]
+
+    @property
+    def baseline(self) -> bool:
+        """Whether nobody meant to attack with it."""
+        return self.condition in {*BASELINES, SIMULATED}
+
+    @property
+    def value(self) -> tuple[float, float]:
+        """The means of its cells, by which lines are ordered; below all others if none was scored."""
+        scored = [(c.estimate.value, c.first.value) for c in self.cells if c and c.estimate.n]
+        means = [math.fsum(column) / len(scored) for column in zip(*scored, strict=True)]
+        return (means[0], means[1]) if means else (-1.0, -1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Lines by falling value, over columns in the order of the suite."""
+
+    columns: tuple[Column, ...]
+    lines: tuple[Line, ...]
+
+
+@dataclass(slots=True)
+class _Pool:
+    """The tasks behind a line; records of its condition by column, `known` those of known queries."""
+
+    condition: str
+    task: Task
+    records: dict[Column, list[Record]] = field(default_factory=dict)
+    known: dict[Column, list[Record]] = field(default_factory=dict)
+
+
+def compare(result: Result) -> Comparison | None:
+    """The comparison of a run with two or more tasks whose attacks insert passages, else None.
+
+    A cell is the mean over all judged queries of the tasks that differ in nothing but concept and
+    query sample; a query counts once, so the interval is clustered by query. What stands beside attacks
+    (information only, random passage, simulated) is taken from the first such task of each concept.
+    """
+    found: dict[tuple[str, str], list[Record]] = {}
+    for record in result.records:
+        found.setdefault((record.task, record.condition), []).append(record)
+    tasks = [task for task in result.suite.task if _compared(task, found)]
+    if len(tasks) < 2:
+        return None
+    pools = _pools(tasks, found)
+    columns = tuple(dict.fromkeys(_column(task) for task in tasks))
+    lines = [_line(result.suite, pool, _name(pool, pools), columns) for pool in pools]
+    shown = {c: Column(_system(result.suite, c.system), c.threat, c.passages) for c in columns}
+    return Comparison(tuple(shown.values()), tuple(sorted(lines, key=lambda line: line.value, reverse=True)))
+
+
+def _compared(task: Task, found: Iterable[tuple[str, str]]) -> bool:
+    """Whether a task has the baselines of an inserting attack and looks deep enough."""
+    beside = any((task.name, name) in found for name in BASELINES)
+    return task.kind == "attack" and beside and task.depth >= _K
+
+
+def _pools(tasks: Sequence[Task], found: dict[tuple[str, str], list[Record]]) -> list[_Pool]:
+    pools: dict[tuple[object, ...], _Pool] = {}
+    seen: set[tuple[object, ...]] = set()
+    for task in tasks:
+        column = _column(task)
+        for condition in [c for name, c in found if name == task.name and c != CLEAN and "/" not in c]:
+            own = condition == task.method and condition not in BASELINES
+            key = (condition, task.surrogates, repr(sorted(task.parameters.items()))) if own else (condition,)
+            place = (key, column, task.concept, task.information)
+            if place in seen and not own:
+                continue
+            seen.add(place)
+            pool = pools.setdefault(key, _Pool(condition, task))
+            pool.records.setdefault(column, []).extend(found[task.name, condition])
+            inside = found.get((task.name, f"{condition}/{HELD_IN}"), [])
+            pool.known.setdefault(column, []).extend(inside)
+    return list(pools.values())
+
+
+def _column(task: Task) -> Column:
+    return Column(task.system, task.knows, task.passages)
+
+
+def _line(suite: Suite, pool: _Pool, name: str, columns: Sequence[Column]) -> Line:
+    surrogates = pool.task.surrogates if pool.condition == pool.task.method else ()
+    return Line(name, pool.condition, surrogates, tuple(_cell(suite, pool, column) for column in columns))
+
+
+def _cell(suite: Suite, pool: _Pool, column: Column) -> Cell | None:
+    if column not in pool.records:
+        return None
+
+    def estimate(metric: str, records: Sequence[Record]) -> Estimate:
+        values = metrics.load(metric)(records, Corpus({}, {}, {}, ""))
+        ids = list(dict.fromkeys(r.query_id for r in records))
+        rng = generator(suite.seed, "comparison", metric, pool.condition, repr(column))
+        return stats.estimate(values, ids, level=suite.level, rng=rng, bounds=(0.0, 1.0))
+
+    records, known = pool.records[column], pool.known[column]
+    return Cell(
+        estimate(METRIC, records), estimate(FIRST, records), estimate(METRIC, known) if known else None
+    )
+
+
+def _name(pool: _Pool, pools: Sequence[_Pool]) -> str:
+    """The attack, by its surrogates if it has any, and by the parameters that tell it from its likes."""
+    task = pool.task
+    if pool.condition != task.method or pool.condition in BASELINES:
+        return label(pool.condition, task.model_copy(update={"attack": "another"}))
+    likes = [p.task for p in pools if (p.condition, p.task.surrogates) == (pool.condition, task.surrogates)]
+    return ", ".join([task.method, *_surrogates(task), *_apart(task, likes)])
+
+
+def _surrogates(task: Task) -> Iterator[str]:
+    if task.surrogates:
+        yield "from " + " and ".join(name.rpartition("/")[2] for name in task.surrogates)
+
+
+def _apart(task: Task, likes: Sequence[Task]) -> Iterator[str]:
+    for key in sorted({key for like in likes for key in like.parameters}):
+        if len({repr(like.parameters.get(key)) for like in likes}) > 1:
+            yield f"{key} {task.parameters.get(key, 'as usual')}"
+
+
+def _system(suite: Suite, name: str) -> str:
+    """A system as a reader knows it: its name, or what the suite's own is made of."""
+    config = suite.system
+    if name or config.kind != "pipeline":
+        return name or config.kind
+    return config.retriever.encoder if config.retriever.kind == "dense" else config.retriever.kind

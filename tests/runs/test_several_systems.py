@@ -1,0 +1,128 @@
+"""Suites over several systems: each task asks its own, and one table holds all attacks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rag_robust import suite as suites
+from rag_robust.assemble import Session
+from rag_robust.plan import build
+from rag_robust.report.comparison import compare
+from rag_robust.run import run
+from rag_robust.suite import parse
+
+SMALL = "{ tokens = 60, trigger_tokens = 2, n_steps = 1, n_cand = 4 }"
+FAST = (
+    "{ tokens = 60, trigger_tokens = 2, profile = 'fast', n_steps = 1, n_grad = 2, n_flip = 2, n_cand = 16 }"
+)
+
+
+def tiny(encoder: str) -> list[str]:
+    """What makes a shipped suite small: sixty passages, and a model without meaning."""
+    return ['corpus={ source = "tiny" }', f'system.retriever.encoder="{encoder}"']
+
+
+@pytest.fixture(scope="module")
+def small(encoder_folder, tmp_path_factory):
+    """The shape of suites/poisoning_small.toml on the tiny corpus, with its folder."""
+    changes = [*tiny(str(encoder_folder)), f'task.3.surrogate="{encoder_folder}"']
+    changes += [f"task.{i}.with={SMALL if i == 1 else FAST}" for i in (1, 2, 3)]
+    changes += ["task.0.with={ tokens = 24 }"]
+    suite = suites.read("poisoning_small", changes=changes)
+    folder = tmp_path_factory.mktemp("small")
+    return run(suite, folder), folder
+
+
+def test_the_small_suite_compares_its_attacks_over_both_systems(small):
+    compared = compare(small[0])
+    assert [c.system for c in compared.columns][1:] == ["bm25"]
+    names = {line.name for line in compared.lines}
+    assert {"stuffing", "hotflip", "gaslite", "baseline information_only", "baseline random_passage"} < names
+    assert "perfect vectors (simulated)" in names
+    assert any(name.startswith("gaslite, from ") for name in names)
+
+
+def test_a_cell_is_the_mean_over_the_queries_of_all_concepts(small):
+    result = small[0]
+    compared = compare(result)
+    cell = next(line for line in compared.lines if line.name == "stuffing").cells[1]
+    seen = [
+        bool({h.passage_id for h in r.hits[:10]} & set(r.inserted))
+        for r in result.records
+        if r.condition == "stuffing" and r.task.startswith("stuffing") and r.task.endswith("bm25")
+    ]
+    assert cell.estimate.n == len(seen) == 40
+    assert cell.estimate.value == pytest.approx(np.mean(seen))
+    assert (cell.estimate.method, cell.held_in.n) == ("Clopper-Pearson", 40)
+
+
+def test_baselines_are_counted_once_however_many_attacks_stand_beside_them(small):
+    line = next(x for x in compare(small[0]).lines if x.name == "baseline information_only")
+    assert [cell.estimate.n for cell in line.cells] == [40, 40]
+
+
+def test_lines_come_by_falling_value(small):
+    values = [line.value for line in compare(small[0]).lines]
+    assert values == sorted(values, reverse=True)
+
+
+def test_a_run_over_several_systems_goes_on_where_it_stopped(small):
+    result, folder = small
+    again = run(result.suite, folder)
+    assert [r.cost for r in again.records] == [r.cost for r in result.records]
+
+
+def test_the_full_suite_plans_every_attack_under_every_threat_before_every_system(tmp_path):
+    suite = suites.read("poisoning", changes=tiny("hashed"))
+    plan = build(Session(suite, cache_folder=tmp_path, sketch=True))
+    assert len(set(plan.keys)) == len(plan.keys)
+    asked = {(t.attack, t.knows, t.system) for t in suite.task}
+    systems, threats = ["", *suite.systems], ("knows-all", "knows-what", "knows-nothing")
+    assert asked >= {(a, k, s) for a in ("stuffing", "gaslite") for k in threats for s in systems}
+
+
+def test_the_full_suite_runs_on_the_tiny_corpus(tmp_path):
+    suite = suites.read(
+        "poisoning", changes=[*tiny("hashed"), 'systems.paraphrase.retriever.encoder="hashed"']
+    )
+    chosen = [t for t in suite.task if t.attack == "stuffing" and t.concept in {None, "concepts/coffee"}]
+    result = run(suite.model_copy(update={"task": tuple(chosen)}), tmp_path)
+    compared = compare(result)
+    assert len(compared.columns) == len(chosen) == 12
+    assert {c.passages for c in compared.columns if c.threat == "knows-nothing"} == {5}
+    assert all(cell.estimate.n for cell in compared.lines[0].cells if cell)
+
+
+@pytest.mark.parametrize("surrogate", [None, "the encoder"])
+def test_gradients_against_bm25_need_a_surrogate(tmp_path, encoder_folder, surrogate):
+    task = {
+        "name": "t",
+        "attack": "hotflip",
+        "system": "bm25",
+        "concept": "coffee",
+        "with": {"tokens": 60, "trigger_tokens": 2, "n_steps": 1, "n_cand": 2},
+    }
+    if surrogate:
+        task["surrogate"] = str(encoder_folder)
+    systems = {"bm25": {"retriever": {"kind": "bm25"}}}
+    tree = {"schema": 1, "name": "s", "corpus": {"source": "tiny"}, "systems": systems, "task": [task]}
+    result = run(parse(tree | {"system": {"retriever": {"encoder": "hashed"}}}), tmp_path)
+    kinds = {r.failure.kind if r.failure else None for r in result.records if r.condition == "hotflip"}
+    assert kinds == ({None} if surrogate else {"not_applicable"})
+
+
+def test_two_systems_do_not_share_records(tmp_path):
+    tree = {
+        "schema": 1,
+        "name": "s",
+        "corpus": {"source": "tiny"},
+        "system": {"retriever": {"encoder": "hashed"}},
+    }
+    tree |= {"systems": {"bm25": {"retriever": {"kind": "bm25"}}}}
+    tree |= {"task": [{"name": "clean", "each": {"system": ["", "bm25"]}, "metrics": ["RR@10"]}]}
+    result = run(parse(tree), tmp_path)
+    scores = {r.task: r.hits[0].score for r in result.records if r.query_id == "q01"}
+    assert len({r.key for r in result.records}) == len(result.records) == 40
+    assert scores["clean"] <= 1 < scores["clean · bm25"]
+    assert result.run["systems"]["bm25"]["fingerprint"].startswith("bm25")

@@ -1,0 +1,120 @@
+"""The table of all attacks: who stands in it, what a cell is made of, and how it is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from rich.console import Console
+
+from rag_robust.gates import Result
+from rag_robust.report.comparison import compare
+from rag_robust.report.figures import squares
+from rag_robust.report.json import to_json
+from rag_robust.report.table import summary
+from rag_robust.suite import parse
+from rag_robust.types import Failure, Hit, Record
+
+CONCEPTS = ["concepts/coffee", "concepts/tennis"]
+TREE = {
+    "schema": 1,
+    "name": "s",
+    "corpus": {"source": "tiny"},
+    "systems": {"bm25": {"retriever": {"kind": "bm25"}}},
+    "task": [
+        {"name": "g", "attack": "gaslite", "each": {"concept": CONCEPTS, "system": ["", "bm25"]}},
+        {"name": "s", "attack": "stuffing", "each": {"concept": CONCEPTS, "system": [""]}},
+    ],
+}
+
+
+def seen(task, condition, query, rank):
+    """A record whose inserted passage stands at `rank`."""
+    hits = tuple(Hit("poison" if i == rank else f"p{i}", 1.0 / i) for i in range(1, 21))
+    return Record(f"{task} {condition} {query}", task, condition, query, 0, hits, inserted=("poison",))
+
+
+def records(tree=TREE, *, ranks=None):
+    """Two judged queries per concept: gaslite stands at 1 and 12, everything else at 5 and 15."""
+    found = []
+    for task in parse(tree).task:
+        for condition in (task.method, f"{task.method}/held-in", "information_only"):
+            first = {"gaslite": (1, 12)}.get(condition, (5, 15)) if ranks is None else ranks
+            found += [seen(task.name, condition, f"{task.concept} {i}", r) for i, r in enumerate(first)]
+    return found
+
+
+def result(tree=TREE, found=None) -> Result:
+    found = tuple(records(tree) if found is None else found)
+    return Result(parse(tree), {}, found, len(found), (), (), ())
+
+
+@pytest.fixture(scope="module")
+def compared():
+    return compare(result())
+
+
+def test_columns_are_situations_and_lines_are_attacks(compared):
+    assert [(c.system, c.situation) for c in compared.columns] == [
+        ("all-MiniLM-L6-v2", "knows-what, 1 passage"),
+        ("bm25", "knows-what, 1 passage"),
+    ]
+    assert {line.name for line in compared.lines} == {"gaslite", "stuffing", "baseline information_only"}
+
+
+def test_concepts_are_pooled_and_a_query_counts_once(compared):
+    line = next(x for x in compared.lines if x.name == "gaslite")
+    assert [cell.estimate.n for cell in line.cells] == [4, 4]
+    assert [(cell.estimate.value, cell.first.value) for cell in line.cells] == [(0.5, 0.5)] * 2
+    baseline = next(x for x in compared.lines if x.baseline)
+    assert [cell.estimate.n for cell in baseline.cells] == [4, 4]
+
+
+def test_equal_shares_are_ordered_by_who_stands_first(compared):
+    assert compared.lines[0].name == "gaslite"
+    assert [line.value for line in compared.lines] == [(0.5, 0.5), (0.5, 0.0), (0.5, 0.0)]
+
+
+def test_what_a_suite_does_not_ask_is_no_zero(compared):
+    line = next(x for x in compared.lines if x.name == "stuffing")
+    assert (line.cells[0].estimate.value, line.cells[1]) == (0.5, None)
+
+
+def test_an_attack_that_does_not_apply_is_last_and_not_a_zero():
+    failed = Failure("not_applicable", "no gradients")
+    found = [replace(r, hits=(), failure=failed) if r.condition == "gaslite" else r for r in records()]
+    line = compare(result(found=found)).lines[-1]
+    assert (line.name, line.value) == ("gaslite", (-1.0, -1.0))
+    assert [cell.estimate.unscored for cell in line.cells] == [4, 4]
+
+
+def test_one_attack_alone_is_no_comparison():
+    tree = TREE | {"task": [{"name": "g", "attack": "gaslite", "concept": "concepts/coffee"}]}
+    assert compare(result(tree)) is None
+
+
+def test_surrogates_and_parameters_that_differ_are_lines_of_their_own():
+    variants = [{"n_steps": 10}, {"n_steps": 30}]
+    each = {"with": variants, "concept": "concepts/coffee"}
+    tasks = [{"name": "a", "attack": "gaslite", "each": each}]
+    tasks += [{"name": "b", "attack": "gaslite", "surrogate": "x/other", "concept": "concepts/coffee"}]
+    names = {line.name for line in compare(result(TREE | {"task": tasks})).lines}
+    assert names >= {"gaslite, n_steps 10", "gaslite, n_steps 30", "gaslite, from other"}
+
+
+def test_all_reports_tell_the_same_numbers(compared):
+    told = to_json(result())["comparison"]
+    assert [row["name"] for row in told["rows"]] == list(squares(compared))
+    for row, cells in product(told["rows"], [squares(compared)]):
+        shown = [cell and cell.value for cell in cells[row["name"]]]
+        assert shown == [cell and f"{cell['value']:.2f}" for cell in row["cells"]]
+
+
+def test_a_terminal_shows_it_within_80_columns():
+    console = Console(width=80, record=True, file=None, force_terminal=False)
+    with console.capture() as captured:
+        console.print(summary(result()))
+    lines = captured.get().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("gaslite ") and "0.50 [" in line for line in lines)
