@@ -16,15 +16,16 @@ from rag_robust.errors import SuiteError
 from rag_robust.seeds import digest
 from rag_robust.suite import GeneratorConfig, Suite
 from rag_robust.suspicions import VERSION, Suspicions
+from rag_robust.synonyms.source import Source
+from rag_robust.synonyms.space import Substitutions
 from rag_robust.task import Task
 from rag_robust.types import Corpus, Encoder, Generate, System
 from rag_robust.worlds import World, files_hash, world
 
 if TYPE_CHECKING:
-    from rag_robust.certify.synonyms import Source
-    from rag_robust.encode.masked import MaskedModel
     from rag_robust.encode.tokens import TokenModel
     from rag_robust.generate.language_model import LanguageModel
+    from rag_robust.generate.masked import MaskedModel
     from rag_robust.questions import QuestionSet
 
 __all__ = ["Session"]
@@ -108,6 +109,16 @@ class Session:
         """Which words may replace which: a list, or neighbours in a system's encoder."""
         return self._sources(name, system)
 
+    def substitutions(self, task: Task) -> Substitutions:
+        """What a task allows to be replaced: one set for its attack, or its certificate."""
+        return Substitutions(
+            source=self.synonyms(task.synonyms, task.system),
+            swaps=task.swaps or None,
+            share=task.share,
+            per_word=task.per_word,
+            freeze_query=task.freeze_query,
+        )
+
     def _world(self, source: str, system: str) -> World:
         return world(self, self._corpora(source), system)
 
@@ -152,7 +163,7 @@ class Session:
         return language_model(name, cache=self.folder / "models", device=self.device)
 
     def _masked_model(self) -> MaskedModel:
-        from rag_robust.encode.masked import masked_model
+        from rag_robust.generate.masked import masked_model
 
         self.say(f"loading {self.suite.masked_model}")
         return masked_model(self.suite.masked_model, device=self.device)
@@ -181,7 +192,6 @@ class Session:
         return questions(self.corpus(task.questions or ""), task, self.suite.seed)
 
     def _synonyms(self, name: str, system: str) -> Source:
-        from rag_robust.certify.synonyms import Source
         from rag_robust.written import synonyms
 
         if self.sketch:

@@ -100,9 +100,7 @@ def _spec(session: Session, task: Task, attack: Attack) -> object:
         session.world_of(task).reader if "answers" in reads else "",
         task.target,
         task.k if edits else 0,
-        (task.per_word, session.synonyms(task.synonyms, task.system).hash)
-        if edits and "variants" in used
-        else (),
+        session.substitutions(task).key if edits and "space" in used else (),
     )
 
 
@@ -119,7 +117,9 @@ def _measured(session: Session, task: Task) -> str:
     """A hash of what decides the measures of a change, and not the change."""
     judged = [] if task.knows == "knows-all" else judged_queries(session, task)
     model = session.tool_names({"language_model"}) if task.fluency else ""
-    return key_of(session, "measured", [(q.id, q.text) for q in judged], task.fluency, model)
+    encoder = session.world_of(task).encoder
+    by = (encoder and encoder.fingerprint, task.fluency, model)
+    return key_of(session, "measured", [(q.id, q.text) for q in judged], *by)
 
 
 def _seconds(attack: Attack) -> float:

@@ -273,17 +273,29 @@ def _more(gate: Gate, estimate: Estimate, n_clusters: int) -> str:
 
 
 def _contradictions(suite: Suite, records: Sequence[Record]) -> Iterator[str]:
-    """Lists that are certified and yet broken by an attack inside the certified set: never to be."""
-    proved: dict[tuple[object, ...], Record] = {}
+    """Lists that are certified and yet broken by an attack inside the certified set: never to be.
+
+    The certificate must be of the model, not of a ranker made of it, and its swaps at least the attack's.
+    """
+    proved: dict[tuple[object, ...], list[Record]] = {}
+    for record in records:
+        proof = record.certificate
+        if proof is not None and proof.verdict == "certified" and proof.ranker == "the model":
+            proved.setdefault((*_threat(suite.select(record.task)), record.query_id), []).append(record)
     for record in records:
         task = suite.select(record.task)
-        if record.certificate is not None and record.certificate.verdict == "certified":
-            proved[task.k, task.synonyms, task.per_word, record.query_id] = record
-    for record in records:
-        task = suite.select(record.task)
-        proof = proved.get((task.k, task.synonyms, task.per_word, record.query_id))
-        if proof is None or proof.certificate is None or task.method.replace("-", "_") != "one_swap":
+        if task.kind != "attack" or record.condition == CLEAN or record.failure is not None:
             continue
-        outsiders = set(record.inserted) & set(proof.certificate.worst_ranks)
-        if any(hit.passage_id in outsiders for hit in record.hits[: task.k]):
-            yield f'query {record.query_id}: certified by "{proof.task}", yet broken by "{record.task}"'
+        for certified in proved.get((*_threat(task), record.query_id), ()):
+            proof = certified.certificate
+            if proof is None or not (proof.swaps is None or 1 <= task.swaps <= proof.swaps):
+                continue
+            outsiders = set(record.inserted) & set(list(proof.scores)[proof.k :])
+            if any(hit.passage_id in outsiders for hit in record.hits[: task.k]):
+                both = f'certified by "{certified.task}", yet broken by "{record.task}"'
+                yield f"query {record.query_id}: {both}"
+
+
+def _threat(task: Task) -> tuple[object, ...]:
+    """What attack and certificate must share to be about the same versions of the same list."""
+    return task.system, task.k, task.synonyms, task.per_word, task.share, task.freeze_query

@@ -125,7 +125,7 @@ def _check_attack(suite: Suite, task: Task) -> None:
 
 def _check_certificate(task: Task) -> None:
     _check_depth(task)
-    given = {"query", "ranking", "k", "score", "source", "max_per_word"}
+    given = {"ranking", "allowed", "rng", "k"}
     known = [n for n in inspect.signature(certify.load(task.method)).parameters if n not in given]
     for name in task.parameters:
         if name not in known:
@@ -176,8 +176,8 @@ def _queries(session: Session, task: Task) -> Iterator[RecordUnit]:
     """Units of a clean, perturb or certify task; a certificate is a unit by itself."""
     queries = limited(session, task)
     if task.kind == "certify":
-        source = session.synonyms(task.synonyms, task.system).hash
-        case = Case(task.method, (task.certify, task.k, task.per_word, source, dict(task.parameters)))
+        threat = session.substitutions(task).key
+        case = Case(task.method, (task.certify, task.k, threat, dict(task.parameters)))
         for query in queries:
             yield from record_units(session, task, case, (query,))
         return

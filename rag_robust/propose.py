@@ -12,7 +12,6 @@ from numpy.random import Generator
 from rag_robust.assemble import Session
 from rag_robust.attacks import tools
 from rag_robust.attacks._view import Tick, Tools, View, check_budget
-from rag_robust.certify import substitute
 from rag_robust.defended import sized
 from rag_robust.errors import (
     BudgetError,
@@ -25,6 +24,7 @@ from rag_robust.errors import (
 from rag_robust.measured import Effort, facts
 from rag_robust.seeds import generator
 from rag_robust.store import change_from_json, change_to_json
+from rag_robust.synonyms.space import Space
 from rag_robust.task import Task
 from rag_robust.threats import demotes, known_queries, make_attack, neutral, secrets, target_of
 from rag_robust.types import Attack, Change, Passage, Query
@@ -78,7 +78,9 @@ def _proposed(session: Session, task: Task, attack: Attack, view: View, rng: Gen
         threat = replace(threat, budget=replace(threat.budget, passages=most))
     if threat.writes == "edit":
         view.targets = tuple(_targets(session.world_of(task), task, attack, view.secrets.queries[0]))
-        view.variants = _variants(session, task) if "variants" in tools(attack) else view.variants
+        view.space = (
+            _space(session, task, view.secrets.queries[0]) if "space" in tools(attack) else view.space
+        )
     editable = {p.id: p for p in view.targets}
     proposed = _called(attack, view, rng)
     change = replace(proposed, inserted=neutral(proposed.inserted))
@@ -98,9 +100,13 @@ def _called(attack: Attack, view: View, rng: Generator) -> Change:
         raise
     except Exception as error:  # an attack may be a person's own code, which may raise anything
         raise TargetError(f"the attack raised {type(error).__name__}: {error}", "crash") from error
-    if not isinstance(proposed, Change):
-        raise TargetError(f"expected a Change from the attack, got {proposed!r:.60}", "crash")
+    if not (isinstance(proposed, Change) and all(isinstance(p, Passage) for p in _written(proposed))):
+        raise TargetError(f"expected a Change of Passages from the attack, got {proposed!r:.60}", "crash")
     return proposed
+
+
+def _written(change: Change) -> tuple[object, ...]:
+    return (*change.inserted, *change.edited.values())
 
 
 def _view(session: Session, task: Task, attack: Attack, known: Sequence[Query]) -> View:
@@ -130,7 +136,7 @@ def _writer(session: Session) -> Callable[[], LanguageModel]:
 
 def _plain(notes: dict[str, object]) -> object:
     """The notes as JSON values: what is none becomes text, what is no number nothing."""
-    return json.loads(json.dumps(notes, default=str), parse_constant=lambda _: None)
+    return json.loads(json.dumps(notes, default=str, skipkeys=True), parse_constant=lambda _: None)
 
 
 def _ranking(world: World, task: Task, query: Query) -> list[Passage]:
@@ -157,12 +163,10 @@ def _targets(world: World, task: Task, attack: Attack, query: Query) -> list[Pas
     return relevant or _ranking(world, task, query)[: task.k]
 
 
-def _variants(session: Session, task: Task) -> Callable[[Passage], list[Passage]]:
-    """The edits of a passage by the task's synonyms, which are looked up when first used."""
+def _space(session: Session, task: Task, query: Query) -> Callable[[Passage], Space]:
+    """What the task's substitutions make of a passage; the words are looked up when first used."""
 
-    def variants(passage: Passage) -> list[Passage]:
-        source = session.synonyms(task.synonyms, task.system)
-        swapped = substitute.variants(passage.text, source, max_per_word=task.per_word)
-        return [replace(passage, text=text) for _, text in swapped]
+    def space(passage: Passage) -> Space:
+        return session.substitutions(task).space(passage.text, query.text)
 
-    return variants
+    return space

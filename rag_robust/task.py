@@ -30,6 +30,9 @@ class Task(Table):
     the wrong answer it wants, `trials` how often it is run with another seed, `fluency` whether
     its passages are held against a language model. For attacks and clean tasks: `defences` are
     filters that drop passages as suspicious as the `rates` most suspicious shares of the corpus.
+    For attacks that edit and certificates: at most `swaps` words of a passage (0: any number) and a
+    `share` of them are replaced, by the first `per_word` of their set in `synonyms`, with `freeze_query`
+    none of the query's own.
     `system` is the name of one of `[systems]`, "" for `[system]`. With `each` the task is a template
     that stands for many, one per combination of the lists in it; a suite that was read has none left.
     """
@@ -57,6 +60,9 @@ class Task(Table):
     limit: Positive | None = None
     synonyms: str = "neighbours"
     per_word: Positive | None = None
+    swaps: Annotated[int, Field(ge=0)] = 1
+    share: Rate | None = None
+    freeze_query: bool = False
     forms: tuple[str, ...] = ("typo",)
     documents: tuple[Literal["gold", "removed", "different", "retrieved"], ...] = (
         "gold",

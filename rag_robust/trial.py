@@ -10,6 +10,7 @@ from typing import cast
 
 from rag_robust import certify, defend, perturb, systems
 from rag_robust.assemble import Session
+from rag_robust.certify.ranking import Ranking
 from rag_robust.defended import Guarded, guarded, sized
 from rag_robust.errors import TargetError
 from rag_robust.perturb import document
@@ -27,6 +28,7 @@ from rag_robust.types import (
     Cost,
     Failure,
     FailureKind,
+    Hit,
     Passage,
     Query,
     Reader,
@@ -163,7 +165,7 @@ def _certify(session: Session, task: Task, unit: RecordUnit) -> Done:
         )
         return Done(tuple(_base(task, unit, i, failure=failure) for i in range(len(unit.queries))))
     prove = certify.load(str(task.certify))
-    source = session.synonyms(task.synonyms, task.system)
+    allowed = session.substitutions(task)
     records = []
     for i, query in enumerate(unit.queries):
         started = time.perf_counter()
@@ -171,17 +173,19 @@ def _certify(session: Session, task: Task, unit: RecordUnit) -> Done:
         if isinstance(asked, Failure):
             records.append(_base(task, unit, i, failure=asked))
             continue
-        hits = asked.hits[: task.depth]
-        ranking = [world.corpus.passages[hit.passage_id] for hit in hits]
-        certificate = prove(
-            query,
-            ranking,
-            k=task.k,
-            score=world.score,
-            source=source,
-            max_per_word=task.per_word,
-            **task.parameters,
-        )
+        listed = tuple(world.corpus.passages[hit.passage_id] for hit in asked.hits[: task.depth])
+        try:
+            certificate = prove(
+                Ranking(query, listed, world.score),
+                allowed,
+                generator(session.suite.seed, task.name, query.id),
+                k=task.k,
+                **task.parameters,
+            )
+        except TargetError as error:
+            records.append(_base(task, unit, i, failure=_failure(error)))
+            continue
+        hits = tuple(Hit(i, score) for i, score in certificate.scores.items())
         cost = Cost(time.perf_counter() - started, certificate.samples)
         records.append(replace(_base(task, unit, i), hits=hits, certificate=certificate, cost=cost))
     return Done(tuple(records))

@@ -192,26 +192,43 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What is proved about one query's top `k` under substitutions, and how.
+    """What is proved about one query's listed passages under substitutions, and how.
 
-    `swaps` words may change per passage, each to a member of its set in `source` (a content hash
-    with a name). `alpha` is 0 for exact methods, else the family-wise error per query. `low` is
-    the least score the top `k` can have, `high` the greatest any outsider can reach.
-    `worst_ranks[passage_id]` is w(j), the best rank outsider j can reach. `witness` is a change
-    that breaks the list when the verdict is "attacked".
+    `swaps` words may change per passage (None: any number), each to a member of its set in `source` (a
+    content hash with a name). `alpha` is 0 for exact methods, else the family-wise error per query.
+    `ranker` says what is certified: "the model", or the ranker a family makes of it. `scores` are the
+    listed passages and its estimates of their scores, best first: the first `k` are the top k.
+    `lower` holds for every listed passage a score it does not fall below while it is left alone, `upper`
+    one that no version of it exceeds (absent where none is known). `low` is the least lower bound in the
+    top `k`, `high` the greatest upper bound outside (None where one is unknown). `witness` is a change
+    that breaks the list when the verdict is "attacked"; `reason` says what would decide an undecided one.
     """
 
     method: str
     k: int
-    swaps: int
+    swaps: int | None
     source: str
     alpha: float
     samples: int
     low: float
-    high: float
+    high: float | None
     verdict: Literal["certified", "attacked", "undecided"]
-    worst_ranks: Mapping[str, int] = field(default_factory=dict)
+    ranker: str = "the model"
+    scores: Mapping[str, float] = field(default_factory=dict)
+    lower: Mapping[str, float] = field(default_factory=dict)
+    upper: Mapping[str, float] = field(default_factory=dict)
     witness: Change | None = None
+    reason: str = ""
+
+    @property
+    def worst_ranks(self) -> dict[str, int]:
+        """w(j), the best rank that an outsider j with a known bound can reach when it attacks alone."""
+        outsiders = list(self.scores)[self.k :]
+        return {
+            j: 1 + sum(low > self.upper[j] for i, low in self.lower.items() if i != j)
+            for j in outsiders
+            if j in self.upper
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag_robust.certify import synonyms as sources
-from rag_robust.certify.synonyms import Source
 from rag_robust.errors import SuiteError, nearest
 from rag_robust.perturb.document import evidence_removed, lexically_different
 from rag_robust.perturb.stated import states
 from rag_robust.questions import Question, QuestionSet, synthesise
 from rag_robust.seeds import generator
+from rag_robust.synonyms.neighbours import neighbours
+from rag_robust.synonyms.pairs import pairs
+from rag_robust.synonyms.source import Source
+from rag_robust.synonyms.wordnet import wordnet
 from rag_robust.task import Task
 from rag_robust.types import Corpus, Passage
 
@@ -58,9 +60,9 @@ def synonyms(name: str, token_model: Callable[[], TokenModel | None]) -> Source:
     """The substitutions of a name: "neighbours" of the encoder's words, "pairs:FILE" or "wordnet"."""
     kind, _, rest = name.partition(":")
     if kind == "pairs":
-        return sources.pairs(Path(rest))
+        return pairs(Path(rest))
     if kind == "wordnet":
-        return sources.wordnet(Path(rest) if rest else None)
+        return wordnet(Path(rest) if rest else None)
     if kind != "neighbours":
         raise SuiteError(f'no synonym source "{name}"; {nearest(name, ["neighbours", "pairs:", "wordnet"])}')
     model = token_model()
@@ -69,4 +71,4 @@ def synonyms(name: str, token_model: Callable[[], TokenModel | None]) -> Source:
             'synonyms = "neighbours" needs an encoder with tokens; use "wordnet" or "pairs:FILE"'
         )
     words, vectors = model.words()
-    return sources.neighbours(words, vectors, threshold=NEIGHBOUR_COSINE, top=NEIGHBOURS)
+    return neighbours(words, vectors, threshold=NEIGHBOUR_COSINE, top=NEIGHBOURS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -13,7 +14,7 @@ from rag_robust.types import Attack
 
 __all__ = ["attack_class", "describe", "kinds", "load", "names", "parameter_help", "parameters", "tools"]
 
-TOOLS = frozenset({"language_model", "variants"})
+TOOLS = frozenset({"language_model", "space"})
 """What an attack may use besides its view of the victim: its own language model, the suite's synonyms."""
 
 _KINDS: dict[str, type] = {"int": int, "str": str, "float": float, "bool": bool}
@@ -22,9 +23,10 @@ _BLOCK = "\nParameters:\n"
 _PARAMETER = re.compile(r"    (\w+): (.+)")
 
 
-def names() -> list[str]:
+@functools.cache
+def names() -> tuple[str, ...]:
     """Every attack of the package, found by looking, not by importing."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+    return tuple(sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")))
 
 
 def attack_class(name: str) -> type[Attack]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_robust.errors import BudgetError, TargetError, ThreatModelError
+from rag_robust.synonyms.space import Space
 from rag_robust.text import changed_tokens
 from rag_robust.types import Answer, Change, Kind, Passage, Query, Score, ThreatModel
 
@@ -74,15 +75,15 @@ class View:
 
     Reading what is not declared raises `ThreatModelError`; `calls` counts every text sent to the
     victim and going over `budget.oracle_calls` raises `BudgetError`. `targets` are the passages
-    an editing attacker owns, `variants` the edits it may make to one, `n_tokens` the ruler of the
-    token budget, `target` the wrong answer it is after: none of them is a secret of the victim.
+    an editing attacker owns, `space` what it may make of one by substitutions, `n_tokens` the ruler of
+    the token budget, `target` the wrong answer it is after: none of them is a secret of the victim.
     `notes` are JSON values that the attack wants kept beside its change.
     """
 
     threat: ThreatModel
     secrets: Secrets = Secrets()
     targets: Sequence[Passage] = ()
-    variants: Callable[[Passage], Sequence[Passage]] = lambda _: ()
+    space: Callable[[Passage], Space] = lambda passage: Space(passage.text, (), 0)
     n_tokens: Callable[[str], int] = lambda text: len(text.split())
     tick: Tick = _quiet
     calls: int = 0

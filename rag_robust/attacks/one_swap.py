@@ -8,7 +8,7 @@ fails the list is certified for one swap: attack and certificate look at the sam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -24,7 +24,7 @@ __all__ = ["OneSwap"]
 class OneSwap:
     """Edits the one target whose best variant scores highest for the query."""
 
-    tools: ClassVar[frozenset[str]] = frozenset({"variants"})
+    tools: ClassVar[frozenset[str]] = frozenset({"space"})
 
     @property
     def threat(self) -> ThreatModel:
@@ -34,7 +34,7 @@ class OneSwap:
 
     def __call__(self, view: View, rng: Generator) -> Change:  # noqa: ARG002
         """The edited passage, or no change where nothing can be replaced."""
-        candidates = [variant for target in view.targets for variant in view.variants(target)]
+        candidates = [replace(t, text=text) for t in view.targets for text in view.space(t).singles()]
         scores = view.scores(view.queries[0], [c.full for c in candidates])
         if not candidates:
             return Change()

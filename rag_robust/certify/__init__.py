@@ -16,7 +16,7 @@ from rag_robust.types import Certificate
 
 __all__ = ["load", "names"]
 
-_PARTS = frozenset({"substitute", "synonyms"})
+_PARTS = frozenset({"ranking"})
 """Modules of this folder that are no method: what methods are made of."""
 
 

@@ -179,7 +179,8 @@ def _proof(certificate: Certificate) -> Iterator[tuple[str, str]]:
     yield "claim", f"the top {certificate.k} holds if {certificate.swaps} {words} per passage may be replaced"
     yield "verdict", certificate.verdict
     yield f"least score in the top {certificate.k}", score(certificate.low)
-    yield "greatest score an outsider can get", score(certificate.high)
+    high = "not known" if certificate.high is None else score(certificate.high)
+    yield "greatest score an outsider can get", high
     yield "texts scored", f"{certificate.samples:,}"
     yield "chance of error", f"{certificate.alpha:g}" if certificate.alpha else "none, every text was tried"
     yield "substitutions", certificate.source

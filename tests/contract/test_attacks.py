@@ -17,8 +17,11 @@ from rag_robust.attacks._view import Secrets, Tools, View, check_budget
 from rag_robust.errors import BudgetError, SuiteError, ThreatModelError
 from rag_robust.generate.language_model import LanguageModel
 from rag_robust.seeds import generator
+from rag_robust.synonyms.source import Source
+from rag_robust.synonyms.space import Substitutions
 from rag_robust.types import Answer, Budget, Change, Hit, Passage, Query, ThreatModel
 
+SWAPS = Substitutions(source=Source("toy", {"coffee": ("tea",), "is": ("was",), "water": ("rain", "ice")}))
 QUERIES = (Query("a", "how is coffee roasted"), Query("b", "coffee beans from ethiopia"))
 
 
@@ -59,7 +62,7 @@ def look(attack, tiny, token_model, queries=QUERIES) -> View:
         attack.threat,
         secrets,
         targets=passages[:2],
-        variants=lambda p: [Passage(p.id, p.text.replace("the", "a", 1), p.title)],
+        space=lambda p: SWAPS.space(p.text),
         n_tokens=token_model.n_tokens,
         tools=Tools(language_model=WRITER),
         target="three days",
@@ -134,8 +137,8 @@ def test_an_attack_uses_no_tool_it_did_not_declare(name, tiny, token_model):
     view = look(attack, tiny, token_model)
     if "language_model" not in attacks.tools(attack):
         view.tools = Tools()
-    if "variants" not in attacks.tools(attack):
-        view.variants = None
+    if "space" not in attacks.tools(attack):
+        view.space = None
     attack(view, generator(1))
 
 

@@ -29,7 +29,7 @@ def judged(folder, task, gate=None, system=None, **more):
     [
         {"attack": "gaslite", "concept": "coffee", "with": {"tokens": 30}},
         {"attack": "one_swap", "k": 3, "depth": 6},
-        {"certify": "one-swap", "k": 3, "depth": 6, "synonyms": "pairs:{pairs}"},
+        {"certify": "exact", "k": 3, "depth": 6, "synonyms": "pairs:{pairs}"},
     ],
 )
 def test_what_a_system_cannot_offer_is_not_applicable_and_never_passes(tmp_path, task):
@@ -80,7 +80,7 @@ def test_records_of_another_system_are_not_taken_for_this_ones(tmp_path):
     ("task", "message"),
     [
         ({"attack": "one_swap", "k": 10, "depth": 10}, "leaves nobody outside the top k"),
-        ({"certify": "one-swap", "k": 10, "depth": 5}, "leaves nobody outside the top k"),
+        ({"certify": "exact", "k": 10, "depth": 5}, "leaves nobody outside the top k"),
         ({"attack": "stuffing", "information": "x"}, "give a concept, or say threat"),
         (
             {"attack": "stuffing", "concept": "coffee", "with": {"tokens": "x"}},
@@ -88,7 +88,7 @@ def test_records_of_another_system_are_not_taken_for_this_ones(tmp_path):
         ),
         ({"attack": "stuffing", "concept": "coffee", "with": {"passages": 2}}, "stands in the task itself"),
         ({"attack": "one_swap", "k": 3, "metrics": ["success@5"]}, "success@5 is not what is attacked"),
-        ({"certify": "one-swap", "k": 3, "with": {"bogus": 1}}, 'has no parameter "bogus"'),
+        ({"certify": "exact", "k": 3, "with": {"bogus": 1}}, 'has no parameter "bogus"'),
         ({"questions": "tiny", "documents": ["gold", "gold"]}, "name each condition once"),
         ({"metrics": ["R@100"]}, "depth is 20; raise depth"),
     ],

@@ -43,7 +43,7 @@ EVERYTHING: dict[str, Any] = {
         },
         {
             "name": "one synonym, proved",
-            "certify": "one-swap",
+            "certify": "exact",
             "k": 3,
             "synonyms": "wordnet",
             "metrics": ["certified-share"],
@@ -53,7 +53,7 @@ EVERYTHING: dict[str, Any] = {
             "questions": "tiny",
             "metrics": ["correct", "rare-overall", "refusals"],
         },
-        {"name": "what cannot be done", "certify": "one-swap", "metrics": ["certified-share"]},
+        {"name": "what cannot be done", "certify": "exact", "metrics": ["certified-share"]},
     ],
     "gate": [
         {"task": "as it is", "metric": "nDCG@10", "min": 0.5},
@@ -88,7 +88,7 @@ def build(folder: Path, corpus: Corpus, *, hostile: bool = False, n_queries: int
         *_questions(world),
         *(
             replace(r, hits=(), failure=Failure("not_applicable", "this system tells no scores"))
-            for r in _plain(world, "what cannot be done", "one-swap", {})
+            for r in _plain(world, "what cannot be done", "exact", {})
         ),
     ]
     store.plan([r.key for r in records])
@@ -212,13 +212,14 @@ def _edits(world: _World) -> list[Record]:
 def _proofs(world: _World) -> list[Record]:
     verdicts = ("certified", "certified", "attacked", "certified", "undecided")
     records = []
-    for place, record in enumerate(_plain(world, "one synonym, proved", "one-swap", {})):
+    for place, record in enumerate(_plain(world, "one synonym, proved", "exact", {})):
         verdict = verdicts[place % 5]
         outsiders = record.hits[3:]
         swapped = world.corpus.passages[outsiders[0].passage_id]
         swapped = replace(swapped, text=swapped.text.replace(" is ", " equals ", 1))
+        scores = {h.passage_id: h.score for h in record.hits}
         certificate = Certificate(
-            method="one-swap",
+            method="exact",
             k=3,
             swaps=1,
             source="neighbours 4be1",
@@ -227,10 +228,9 @@ def _proofs(world: _World) -> list[Record]:
             low=record.hits[2].score,
             high=outsiders[0].score + (0.2 if verdict == "attacked" else 0.0),
             verdict=verdict,  # type: ignore[arg-type]
-            worst_ranks={
-                h.passage_id: max(4 if verdict != "attacked" else 3, rank - 2)
-                for rank, h in enumerate(outsiders, 4)
-            },
+            scores=scores,
+            lower=scores,
+            upper={h.passage_id: h.score + (0.2 if verdict == "attacked" else 0.01) for h in record.hits},
             witness=Change(edited={swapped.id: swapped}) if verdict == "attacked" else None,
         )
         records.append(replace(record, certificate=certificate))

@@ -11,9 +11,10 @@ from transformers import AutoTokenizer, BertConfig, BertForMaskedLM
 
 from rag_robust.defend import Tools
 from rag_robust.defend.masked_token import influential, suspicion
-from rag_robust.encode import masked
-from rag_robust.encode.masked import masked_model
-from rag_robust.errors import ModelError, UsageError
+from rag_robust.encode.tokens import TokenModel
+from rag_robust.errors import ModelError, TargetError, UsageError
+from rag_robust.generate import masked
+from rag_robust.generate.masked import masked_model
 from rag_robust.types import Passage
 
 
@@ -131,6 +132,16 @@ def test_the_models_prompt_is_never_asked_about(token_model):
         model.prompts = {"query": "", "document": ""}
     assert spans
     assert all(0 <= a < b <= len(text) and " " not in text[a:b] for a, b in spans)
+
+
+def test_an_encoder_that_cannot_tell_where_its_tokens_stand_is_not_applicable(plain, tools, monkeypatch):
+    def hidden(self, text):
+        raise ModelError("puts passages into a chat template")
+
+    monkeypatch.setattr(TokenModel, "spans", hidden)
+    with pytest.raises(TargetError, match="chat template") as caught:
+        suspicion(plain[:1], tools)
+    assert caught.value.kind == "not_applicable"
 
 
 def test_more_low_tokens_than_tokens_are_refused(plain, tools):

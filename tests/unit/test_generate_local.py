@@ -67,8 +67,8 @@ def prompts(n: int) -> list[str]:
 
 
 def test_completion_does_not_depend_on_the_prompts_beside_it(folder: Path) -> None:
-    model = huggingface.load(str(folder), max_new_tokens=12)
-    asked = prompts(21)
+    model = huggingface.load(str(folder), max_new_tokens=6)
+    asked = prompts(19)  # two whole groups of eight and a part
     together = model(asked)
     assert together == [model([prompt])[0] for prompt in asked]
     assert together[::-1] == model(asked[::-1])

@@ -172,7 +172,7 @@ def test_certificates_are_counted_and_their_reach_stands_beside_the_ranking(told
     section = told.sections[4]
     assert section.verdicts.legend == (("certified", 8), ("undecided", 2), ("attacked", 2))
     reach = [line.reach for line in section.rows[0].rankings[0].lines]
-    assert reach[:4] == ["", "", "", "4"]
+    assert reach[:4] == ["", "", "", "2"]
     assert section.rows[2].witness
 
 

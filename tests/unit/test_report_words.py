@@ -87,7 +87,7 @@ def test_every_attack_tells_what_it_does_in_its_first_line(name):
     assert len(about(Task(name="t", attack=name))[1]) > 20
 
 
-@pytest.mark.parametrize("task", [{"perturb": "typo"}, {"certify": "one-swap"}])
+@pytest.mark.parametrize("task", [{"perturb": "typo"}, {"certify": "exact"}])
 def test_perturbations_and_certificates_tell_what_they_do(task):
     assert len(about(Task(name="t", **task))[1]) > 20
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_robust import text
-from rag_robust.certify.substitute import variants
-from rag_robust.certify.synonyms import Source, neighbours, pairs, report_card, wordnet
 from rag_robust.errors import ModelError
+from rag_robust.synonyms.neighbours import neighbours
+from rag_robust.synonyms.pairs import pairs
+from rag_robust.synonyms.source import Source, report_card
+from rag_robust.synonyms.space import Substitutions
+from rag_robust.synonyms.wordnet import wordnet
 
 WORDS = st.sampled_from(["Red", "red", "blue", "Tall", "wide", "fast"])
 SETS = st.dictionaries(WORDS, st.lists(WORDS, max_size=4).map(tuple), max_size=5)
 COLOURS = Source("colours", {"red": ("blue", "green"), "tall": ("high",)})
 
 
-def texts(found):
-    return [changed for _, changed in found]
+def singles(whole, source, *, query="", **narrowed):
+    return list(Substitutions(source=source, **narrowed).space(whole, query).singles())
 
 
 @given(SETS)
@@ -189,9 +193,8 @@ def test_report_card_of_no_words_is_refused_not_zero():
         report_card(COLOURS, ["", "..."])
 
 
-def test_variants_replace_one_word_and_keep_punctuation_and_capitals():
-    found = variants("Red, TALL (red)!", COLOURS)
-    assert texts(found) == [
+def test_singles_replace_one_word_and_keep_punctuation_and_capitals():
+    assert singles("Red, TALL (red)!", COLOURS) == [
         "Blue, TALL (red)!",
         "Green, TALL (red)!",
         "Red, HIGH (red)!",
@@ -200,24 +203,36 @@ def test_variants_replace_one_word_and_keep_punctuation_and_capitals():
     ]
 
 
-def test_stop_words_and_frozen_words_are_left_alone():
+def test_stop_words_and_words_of_a_frozen_query_are_left_alone():
     source = Source("s", {"the": ("this",), "red": ("blue",), "tall": ("high",)})
-    assert texts(variants("the red tall", source, frozen=["RED"])) == ["the red high"]
+    assert singles("the red tall", source, query="RED?", freeze_query=True) == ["the red high"]
 
 
-def test_max_per_word_keeps_the_first_of_each_set():
-    assert texts(variants("red tall", COLOURS, max_per_word=1)) == ["blue tall", "red high"]
+def test_per_word_keeps_the_first_of_each_set():
+    assert singles("red tall", COLOURS, per_word=1) == ["blue tall", "red high"]
 
 
-@given(SETS, st.lists(WORDS, max_size=6).map(" ".join))
-def test_a_variant_differs_in_exactly_the_word_its_swap_names(sets, whole):
-    found = variants(whole, Source("s", sets))
-    assert len(set(texts(found))) == len(found)
-    for swap, changed in found:
-        assert changed == whole[: swap.start] + swap.after + whole[swap.end :] != whole
-        assert whole[swap.start : swap.end] == swap.before
-        assert text.changed_words(whole, changed) == 1
+@given(SETS, st.lists(WORDS, max_size=5).map(" ".join), st.integers(0, 3))
+def test_a_space_holds_each_version_once_and_counts_them(sets, whole, swaps):
+    space = Substitutions(source=Source("s", sets), swaps=swaps).space(whole)
+    found = list(space.versions())
+    assert len(set(found)) == len(found) == space.size
+    assert found[0] == whole
+    assert all(text.changed_words(whole, version) <= swaps for version in found)
 
 
-def test_a_text_is_not_its_own_variant_when_capitals_fall_together():
-    assert variants("SS", Source("s", {"ss": ("ß",)})) == []  # "ß" in capitals is "SS"
+@given(SETS, st.lists(WORDS, max_size=4).map(" ".join))
+def test_a_space_misses_no_version(sets, whole):
+    source = Source("s", sets)
+    cased = {w: {u.title() if w.istitle() else u for u in source.lookup(w)} | {w} for w in whole.split()}
+    every = {" ".join(words) for words in product(*(cased[w] for w in whole.split()))}
+    assert set(Substitutions(source=source, swaps=None).space(whole).versions()) == every
+
+
+def test_a_share_is_of_all_words_and_the_narrower_limit_counts():
+    space = Substitutions(source=COLOURS, swaps=2, share=0.3).space
+    assert [space(f"red tall {'the ' * n}red").swaps for n in (0, 1, 4, 9)] == [0, 1, 2, 2]
+
+
+def test_a_text_is_not_its_own_version_when_capitals_fall_together():
+    assert singles("SS", Source("s", {"ss": ("ß",)})) == []  # "ß" in capitals is "SS"

@@ -1,4 +1,4 @@
-"""The one-swap certificate against every world there is, and a known-wrong bound that must not pass."""
+"""The exact certificate against every world there is, and a known-wrong bound that must not pass."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from rag_robust import certify as methods
 from rag_robust import seeds
-from rag_robust.certify.one_swap import best_variants, certify
-from rag_robust.certify.synonyms import Source
+from rag_robust.certify.exact import best_versions, certify
+from rag_robust.certify.ranking import Ranking
 from rag_robust.errors import ModelError, SuiteError, UsageError
+from rag_robust.synonyms.source import Source
+from rag_robust.synonyms.space import Substitutions
 from rag_robust.types import Passage, Query
 
 VOCABULARY = ["red", "blue", "tall", "wide", "fast", "calm"]
@@ -35,6 +37,13 @@ class World:
     @property
     def source(self) -> Source:
         return Source("toy", {w: tuple(u for v, u in self.pairs if v == w) for w, _ in self.pairs})
+
+    @property
+    def ranking(self) -> Ranking:
+        return Ranking(QUERY, tuple(self.passages), self.score)
+
+    def allowed(self, swaps: int = 1) -> Substitutions:
+        return Substitutions(source=self.source, swaps=swaps)
 
 
 def random_scorer(seed: int, levels: int) -> Callable:
@@ -69,14 +78,13 @@ def worlds(draw) -> World:
     return World(passages, draw(st.integers(1, len(passages) - 1)), pairs, score)
 
 
-def one_swap_texts(text: str, pairs: list[tuple[str, str]]) -> list[str]:
-    """S_1 by the definition, written without the code under test."""
+def swapped_texts(text: str, pairs: list[tuple[str, str]], swaps: int = 1) -> list[str]:
+    """S_R by the definition, written without the code under test."""
     tokens = text.split()
     closed = set(pairs) | {(u, w) for w, u in pairs}
-    swapped = [
-        [*tokens[:i], u, *tokens[i + 1 :]] for i, t in enumerate(tokens) for w, u in sorted(closed) if w == t
-    ]
-    return [text, *(" ".join(s) for s in swapped)]
+    options = [[t, *sorted({u for w, u in closed if w == t} - {t})] for t in tokens]
+    every = itertools.product(*options)
+    return [" ".join(v) for v in every if sum(a != b for a, b in zip(v, tokens, strict=True)) <= swaps]
 
 
 def enters(scores: np.ndarray, k: int) -> bool:
@@ -84,10 +92,10 @@ def enters(scores: np.ndarray, k: int) -> bool:
     return any((scores > scores[j]).sum() < k for j in range(k, len(scores)))
 
 
-def attackable(world: World) -> bool:
+def attackable(world: World, swaps: int = 1) -> bool:
     """Whether some joint choice of versions for all outsiders brings one of them in."""
     top, outside = world.passages[: world.k], world.passages[world.k :]
-    choices = [one_swap_texts(p.text, world.pairs) for p in outside]
+    choices = [swapped_texts(p.text, world.pairs, swaps) for p in outside]
     known = {t: world.score(QUERY.text, [t])[0] for t in {p.text for p in top}.union(*choices)}
     fixed = [known[p.text] for p in top]
     return any(
@@ -99,27 +107,26 @@ def false_certificate(method: Callable, world: World) -> bool:
     return method(world) and attackable(world)
 
 
-def by_one_swap(world: World) -> bool:
-    found = certify(QUERY, world.passages, k=world.k, score=world.score, source=world.source)
-    return found.verdict == "certified"
+def by_exact(world: World, swaps: int = 1) -> bool:
+    return certify(world.ranking, world.allowed(swaps), k=world.k).verdict == "certified"
 
 
 @settings(max_examples=300, deadline=None)
-@given(worlds())
-def test_certified_if_and_only_if_no_joint_world_lets_an_outsider_in(world: World):
-    assert by_one_swap(world) is not attackable(world)
+@given(worlds(), st.integers(1, 2))
+def test_certified_if_and_only_if_no_joint_world_lets_an_outsider_in(world: World, swaps: int):
+    assert by_exact(world, swaps) is not attackable(world, swaps)
 
 
 @settings(max_examples=200, deadline=None)
 @given(worlds())
 def test_witness_alone_enters_and_differs_by_one_swap(world: World):
-    found = certify(QUERY, world.passages, k=world.k, score=world.score, source=world.source)
+    found = certify(world.ranking, world.allowed(), k=world.k)
     if found.verdict == "certified":
         assert found.witness is None
         return
     ((changed_id, changed),) = found.witness.edited.items()
     before = next(p for p in world.passages if p.id == changed_id)
-    assert changed.text in one_swap_texts(before.text, world.pairs)
+    assert changed.text in swapped_texts(before.text, world.pairs)
     after = [changed if p.id == changed_id else p for p in world.passages]
     scores = world.score(QUERY.text, [p.text for p in after])
     place = after.index(changed)
@@ -130,34 +137,45 @@ def test_witness_alone_enters_and_differs_by_one_swap(world: World):
 @settings(max_examples=200, deadline=None)
 @given(worlds())
 def test_exact_attack_and_exact_certificate_agree(world: World):
-    found = certify(QUERY, world.passages, k=world.k, score=world.score, source=world.source)
-    best = best_variants(QUERY, world.passages[world.k :], score=world.score, source=world.source)
+    found = certify(world.ranking, world.allowed(), k=world.k)
+    outside = replace(world.ranking, passages=tuple(world.passages[world.k :]))
+    best = best_versions(outside, world.allowed())
     assert found.high == max(u for u, _ in best)
     assert found.low == min(world.score(QUERY.text, [p.text for p in world.passages[: world.k]]))
     for before, (u, changed) in zip(world.passages[world.k :], best, strict=True):
-        assert u == max(world.score(QUERY.text, one_swap_texts(before.text, world.pairs)))
+        assert u == max(world.score(QUERY.text, swapped_texts(before.text, world.pairs)))
         assert u == world.score(QUERY.text, [changed.text])[0]
 
 
 @settings(max_examples=200, deadline=None)
 @given(worlds())
 def test_worst_rank_is_the_best_rank_an_outsider_reaches_alone(world: World):
-    found = certify(QUERY, world.passages, k=world.k, score=world.score, source=world.source)
+    found = certify(world.ranking, world.allowed(), k=world.k)
     clean = world.score(QUERY.text, [p.text for p in world.passages])
     for j in range(world.k, len(world.passages)):
-        mine = world.score(QUERY.text, one_swap_texts(world.passages[j].text, world.pairs))
+        mine = world.score(QUERY.text, swapped_texts(world.passages[j].text, world.pairs))
         ranks = [1 + (np.delete(clean, j) > s).sum() for s in mine]
         assert found.worst_ranks[world.passages[j].id] == min(ranks)
     assert (found.verdict == "attacked") is (min(found.worst_ranks.values()) <= world.k)
 
 
 @settings(max_examples=100, deadline=None)
-@given(worlds(), st.integers(0, 4))
+@given(worlds())
+def test_the_bounds_of_one_certificate_answer_every_k_of_a_list_in_its_own_order(world: World):
+    own = sorted(world.passages, key=lambda p: -world.score(QUERY.text, [p.text])[0])
+    ranking = Ranking(QUERY, tuple(own), world.score)
+    found = certify(ranking, world.allowed(), k=1)
+    for k in range(1, len(own)):
+        low = min(list(found.lower.values())[:k])
+        high = max(list(found.upper.values())[k:])
+        assert (low > high) is (certify(ranking, world.allowed(), k=k).verdict == "certified")
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds(), st.integers(1, 5))
 def test_capped_enumeration_is_never_certified_wrongly(world: World, cap: int):
-    found = certify(
-        QUERY, world.passages, k=world.k, score=world.score, source=world.source, max_variants=cap
-    )
-    full = by_one_swap(world)
+    found = certify(world.ranking, world.allowed(), k=world.k, max_versions=cap)
+    full = by_exact(world)
     assert found.verdict in (("certified", "undecided") if full else ("attacked", "undecided"))
 
 
@@ -192,12 +210,12 @@ def test_robustmask_bound_is_broken_by_the_two_word_counter_example():
     assert world.score("", ["wide wide", "blue calm", "red calm"]) == pytest.approx([0.4, 0.0, 0.5])
     assert false_certificate(ROBUSTMASK, world)  # claims the change is at most 1/2 * 1 * 1/2
     assert not CORRECTED(world)
-    assert not by_one_swap(world)
+    assert not by_exact(world)
 
 
 def test_soundness_test_rejects_robustmask_and_accepts_the_corrected_bound_and_ours():
     pairs = [("red", "blue"), ("tall", "wide"), ("fast", "red")]
-    wrong = dict.fromkeys(("robustmask", "corrected", "one-swap"), 0)
+    wrong = dict.fromkeys(("robustmask", "corrected", "exact"), 0)
     for seed in range(300):
         rng = seeds.generator(seed, "masked worlds")
         score = masked(random_scorer(seed, 20), 1)
@@ -206,9 +224,9 @@ def test_soundness_test_rejects_robustmask_and_accepts_the_corrected_bound_and_o
         world = World([Passage(str(i), t) for i, t in enumerate(texts)], 1, pairs, score)
         wrong["robustmask"] += false_certificate(ROBUSTMASK, world)
         wrong["corrected"] += false_certificate(CORRECTED, world)
-        wrong["one-swap"] += false_certificate(by_one_swap, world)
+        wrong["exact"] += false_certificate(by_exact, world)
     assert wrong["robustmask"] > 0
-    assert wrong["corrected"] == wrong["one-swap"] == 0
+    assert wrong["corrected"] == wrong["exact"] == 0
 
 
 RED = World(
@@ -227,7 +245,8 @@ def test_title_is_kept_and_scored_and_every_text_is_scored_once_in_one_call():
         return np.array([1.0 if t == "Top calm" else 0.0 for t in texts])
 
     twin = Passage("c", "blue calm", title="Red")
-    found = certify(QUERY, [*RED.passages, twin], k=1, score=score, source=RED.source)
+    ranking = Ranking(QUERY, (*RED.passages, twin), score)
+    found = certify(ranking, RED.allowed(), k=1)
     assert calls == [("tall things", ["Top calm", "Red red calm", "Red blue calm"])]
     assert found.samples == 3
     assert found.verdict == "certified"
@@ -240,8 +259,9 @@ def test_query_words_are_frozen_on_request_and_the_certificate_says_so():
         return np.array([0.5 if t == "Top calm" else float("blue" in t) for t in texts])
 
     red = replace(QUERY, text="red things")
-    free = certify(red, RED.passages, k=1, score=score, source=RED.source)
-    held = certify(red, RED.passages, k=1, score=score, source=RED.source, freeze_query=True, max_per_word=2)
+    ranking = Ranking(red, tuple(RED.passages), score)
+    free = certify(ranking, RED.allowed(), k=1)
+    held = certify(ranking, replace(RED.allowed(), freeze_query=True, per_word=2), k=1)
     assert (free.verdict, held.verdict) == ("attacked", "certified")
     assert free.source == RED.source.hash
     assert held.source == f"{RED.source.hash}, first 2 per word, query words frozen"
@@ -250,32 +270,32 @@ def test_query_words_are_frozen_on_request_and_the_certificate_says_so():
 @pytest.mark.parametrize("k", [0, 2])
 def test_a_list_without_outsiders_or_a_top_is_refused(k: int):
     with pytest.raises(UsageError, match=f"got k={k}"):
-        certify(QUERY, RED.passages, k=k, score=RED.score, source=RED.source)
+        certify(RED.ranking, RED.allowed(), k=k)
 
 
 def test_a_repeated_passage_is_refused():
     with pytest.raises(UsageError, match="an id twice"):
-        certify(QUERY, [*RED.passages, RED.passages[0]], k=1, score=RED.score, source=RED.source)
+        Ranking(QUERY, (*RED.passages, RED.passages[0]), RED.score)
 
 
 @pytest.mark.parametrize("bad", [lambda q, t: np.full(len(t), np.nan), lambda q, t: np.zeros((len(t), 1))])
 def test_a_scorer_that_returns_no_score_is_refused(bad: Callable):
     with pytest.raises(ModelError, match="expected 3 finite scores"):
-        certify(QUERY, RED.passages, k=1, score=bad, source=RED.source)
+        certify(replace(RED.ranking, score=bad), RED.allowed(), k=1)
 
 
 def test_methods_are_found_by_module_name_and_users_by_module_and_name():
-    assert "one-swap" in methods.names()
-    assert not {"synonyms", "substitute"} & set(methods.names())
-    assert methods.load("one-swap") is certify
-    assert methods.load("rag_robust.certify.one_swap:best_variants") is best_variants
+    assert "exact" in methods.names()
+    assert not {"ranking"} & set(methods.names())
+    assert methods.load("exact") is certify
+    assert methods.load("rag_robust.certify.exact:best_versions") is best_versions
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("one-swop", 'did you mean "one-swap"'),
-        ("synonyms", "no certificate"),
+        ("exakt", 'did you mean "exact"'),
+        ("ranking", "no certificate"),
         ("nowhere.at_all:x", "cannot be loaded"),
     ],
 )
