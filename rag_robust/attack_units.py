@@ -14,7 +14,7 @@ from rag_robust.threats import encoders, judged_queries, known_queries, make_att
 from rag_robust.types import CLEAN, Attack, Query
 from rag_robust.work import Case, ChangeUnit, RecordUnit, key_of, record_units
 
-__all__ = ["BASELINES", "HELD_IN", "attack_units", "defended_units"]
+__all__ = ["BASELINES", "HELD_IN", "VERSIONS", "attack_units", "defended_units", "text_seconds"]
 
 BASELINES = ("information_only", "random_passage")
 """Attacks that run beside every inserting attack; a metric that one of them wins is broken."""
@@ -32,7 +32,7 @@ def attack_units(session: Session, task: Task) -> tuple[list[ChangeUnit], list[R
     units = [*record_units(session, task, Case(CLEAN), judged)]
     units += defended_units(session, task, Case(CLEAN), judged)
     for name in (task.method, *baselines):
-        for trial in range(task.trials):
+        for trial in range(task.runs):
             made, asked = _trial(session, task, name, judged, trial=trial)
             changes += made
             units += asked
@@ -90,7 +90,7 @@ def _made(session: Session, task: Task, name: str) -> Attack:
 def _spec(session: Session, task: Task, attack: Attack) -> object:
     """What of an attack can change its result; its encoders by their fingerprints."""
     own = [encoder.fingerprint for encoder in encoders(session, task)]
-    reads, edits, used = attack.threat.reads, attack.threat.writes == "edit", tools(attack)
+    reads, edits, used = attack.threat.reads, attack.threat.writes != "insert", tools(attack)
     return (
         type(attack).__qualname__,
         dataclasses.asdict(attack),  # type: ignore[call-overload]
@@ -99,7 +99,7 @@ def _spec(session: Session, task: Task, attack: Attack) -> object:
         session.tool_names(used),
         session.world_of(task).reader if "answers" in reads else "",
         task.target,
-        task.k if edits else 0,
+        (task.k, task.targets) if edits else 0,
         session.substitutions(task).key if edits and "space" in used else (),
     )
 
@@ -109,7 +109,7 @@ def _change_unit(session: Session, task: Task, case: Case, query_id: str | None)
     known = [(q.id, q.text) for q in known_queries(session, task, query_id)]
     name, system = case.condition, (world.corpus.digest, world.fingerprint)
     key = key_of(session, "change", *system, task.name, name, case.spec, task.depth, known, case.trial)
-    seconds = _seconds(_made(session, task, name))
+    seconds = _seconds(session, task, _made(session, task, name))
     return ChangeUnit(key, task.name, name, query_id, seconds, case.trial, _measured(session, task))
 
 
@@ -122,7 +122,7 @@ def _measured(session: Session, task: Task) -> str:
     return key_of(session, "measured", [(q.id, q.text) for q in judged], *by)
 
 
-def _seconds(attack: Attack) -> float:
+def _seconds(session: Session, task: Task, attack: Attack) -> float:
     """About how long an attack takes on one CPU core, measured on models of 22 million weights."""
     work = dataclasses.asdict(attack)  # type: ignore[call-overload]
     own = 1.4 * len(str(work.get("information", "")).split())
@@ -131,8 +131,25 @@ def _seconds(attack: Attack) -> float:
         return float(_A_TOKEN * work.get("passages", 1) * work["n_steps"] * _rows(work) * length)
     if "n_beams" in work:
         return float(_A_DRAFT * work["passages"] * work["n_beams"] * (length - own))
-    return 5.0 if attack.threat.writes == "edit" else 0.1
+    if attack.threat.writes == "insert":
+        return 0.1
+    if not attack.threat.reads & {"scores", "ranks"}:
+        return 0.5
+    outsiders = 1 if task.targets != "outsiders" else task.depth - task.k
+    texts = outsiders * VERSIONS * (task.swaps or 3) * (work["width"] if work.get("search") == "beam" else 1)
+    return float(text_seconds(session, task) * texts)
 
+
+def text_seconds(session: Session, task: Task) -> float:
+    """About how long a task's ranker takes for one text on a CPU core."""
+    config = session.suite.described(task.system)
+    if config.reranker is not None:
+        return {"bi-encoder": 0.01, "cross-encoder": 0.02, "query-likelihood": 0.3}[config.reranker.kind]
+    return 0.001 if config.retriever.kind == "bm25" else 0.01
+
+
+VERSIONS = 50
+"""Versions of a passage of a hundred words in which one is replaced."""
 
 _A_TOKEN, _A_DRAFT = 3e-4, 0.2
 """Seconds for a token of a passage that is scored, and for a beam's step of a language model."""

@@ -16,7 +16,9 @@ from rich.table import Table
 
 from rag_robust import __version__, terminal
 from rag_robust.cli_attack import attack_app
+from rag_robust.cli_certify import certify
 from rag_robust.cli_geometry import geometry
+from rag_robust.cli_questions import questions
 from rag_robust.errors import RagRobustError, SuiteError, nearest
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ app = typer.Typer(
 )
 corpus_app = typer.Typer(no_args_is_help=True, help="Look at a corpus, or write it as a BEIR folder.")
 app.add_typer(attack_app, name="attack")
+app.command()(certify)
 app.command()(geometry)
+app.command()(questions)
 app.add_typer(corpus_app, name="corpus")
 
 Verdicts = Literal["fail", "warn", "pass"]
@@ -151,7 +155,9 @@ def report(
 def list_(
     what: Annotated[
         str,
-        typer.Argument(help="attacks, defences, perturbations, metrics, certificates, corpora or suites"),
+        typer.Argument(
+            help="attacks, defences, perturbations, metrics, certificates, corpora, suites or synonyms"
+        ),
     ],
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
@@ -257,7 +263,7 @@ def _exit_code(result: Result, on_inconclusive: Verdicts) -> int:
 
 
 def _listed() -> dict[str, Callable[[], list[tuple[str, str]]]]:
-    from rag_robust import attacks, certify, corpus, defend, metrics, perturb, suite
+    from rag_robust import attacks, certify, corpus, defend, metrics, perturb, suite, synonyms
     from rag_robust.report.words import method
 
     return {
@@ -268,6 +274,7 @@ def _listed() -> dict[str, Callable[[], list[tuple[str, str]]]]:
         "metrics": lambda: [(n, metrics.describe(n)) for n in metrics.names()],
         "perturbations": lambda: [(n, method("perturb", n)) for n in perturb.names()],
         "suites": lambda: [(n, suite.read(n).description) for n in suite.names()],
+        "synonyms": lambda: [(n, synonyms.describe(n)) for n in synonyms.names()],
     }
 
 

@@ -3,16 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
 
 from rag_robust import attacks, terminal
+from rag_robust.cli_certify import (
+    Depth,
+    Device,
+    FreezeQuery,
+    Limit,
+    Out,
+    PerWord,
+    Ranker,
+    Seed,
+    Share,
+    Source,
+    Swaps,
+    Synonyms,
+    TopK,
+    case_of,
+    exit_code,
+    tell_failures,
+)
 from rag_robust.errors import SuiteError
 
 __all__ = ["attack_app"]
@@ -21,6 +40,8 @@ ALIASES = {"information": "--info", "n_steps": "--steps"}
 """Second names of parameters."""
 
 OWN = "The attack"
+
+Targets = Literal["outsiders", "easy-5", "hard-5"]
 
 
 class Attacks(TyperGroup):
@@ -37,7 +58,8 @@ attack_app = typer.Typer(
     cls=Attacks,
     no_args_is_help=True,
     subcommand_metavar="NAME [OPTIONS]",
-    help="Let one attack alone loose on an encoder; its passages come out as JSON lines.\n\n"
+    help="Let one attack alone loose on an encoder, or on the lists of a ranker if it edits passages; what "
+    "it writes comes out as JSON lines.\n\n"
     f'NAME: {", ".join(attacks.names())}, or your own, "package.module:Class".\n\n'
     "NAME --help shows its parameters; rag-robust list attacks says what each one is.",
 )
@@ -97,6 +119,107 @@ def _alone(
     terminal.err().print(f"wrote {len(rows)} passages to {out}", markup=False)
 
 
+def _on_lists(
+    name: str,
+    given: dict[str, Any],
+    *,
+    corpus: Source = "",
+    ranker: Ranker = "",
+    k: TopK = 10,
+    depth: Depth = 20,
+    swaps: Swaps = 1,
+    share: Share = None,
+    synonyms: Synonyms = "neighbours",
+    per_word: PerWord = None,
+    freeze_query: FreezeQuery = False,
+    targets: Annotated[
+        Targets, typer.Option(help="All below the top k, or five trials with one target each.")
+    ] = "outsiders",
+    surrogate: Annotated[
+        list[str] | None,
+        typer.Option(help="An encoder the attacker has instead of the victim's."),
+    ] = None,
+    language_model: Annotated[
+        str, typer.Option(help="The attacker's own; loaded if the attack asks for it.")
+    ] = "SmolLM2-135M-Instruct",
+    limit: Limit = None,
+    seed: Seed = 0,
+    device: Device = "cpu",
+    out: Out = None,
+) -> None:
+    from rag_robust.lone_edit import Editor
+    from rag_robust.lone_list import Rows
+
+    attack = attacks.load(name, **given)
+    task = {
+        "attack": name,
+        "k": k,
+        "depth": depth,
+        "swaps": swaps,
+        "share": share,
+        "synonyms": synonyms,
+        "per_word": per_word,
+        "freeze_query": freeze_query,
+        "targets": targets,
+        "surrogate": surrogate or None,
+        "limit": limit,
+        "with": given,
+    }
+    case = case_of(task, corpus=corpus, ranker=ranker, seed=seed)
+    editor = Editor(
+        name=name, attack=attack, surrogates=tuple(surrogate or ()), language_model=language_model
+    )
+    rows = Rows(out, case.key)
+    interrupted = _edited(case, editor, rows, device)
+    _summed(rows, k)
+    raise typer.Exit(130 if interrupted else exit_code(rows))
+
+
+def _edited(case: Any, editor: Any, rows: Any, device: str) -> bool:  # Any: their modules are heavy
+    """Attack the lists that are left; whether it was interrupted."""
+    from rag_robust.lone_edit import edited
+    from rag_robust.lone_list import opened
+
+    try:
+        with terminal.progress() as progress:
+            at = opened(
+                case, cache=terminal.cache_folder(), device=device, say=lambda what: progress(0, 1, what)
+            )
+            left = case.task.runs * sum(not rows.done(q.id) for q in at.queries)
+            for n, (_, row) in enumerate(edited(at, editor, rows), 1):
+                if rows.path is None:
+                    typer.echo(json.dumps(row, ensure_ascii=False, default=str))
+                progress(n, left, f"{editor.name}, {case.ranker}")
+    except KeyboardInterrupt:
+        again = "the same command goes on where it stopped" if rows.path else "with --out it could go on"
+        terminal.err().print(f"interrupted after {len(rows.kept)} lists; {again}")
+        return True
+    return False
+
+
+def _summed(rows: Any, k: int) -> None:
+    """What the attack reached in all, on the stream that is not full of records."""
+    from rag_robust.lone_edit import summary
+    from rag_robust.report.words import figure
+
+    console = terminal.out() if rows.path else terminal.err()
+    for name, (value, n) in summary(rows.kept, k).items():
+        if n:
+            console.print(f"{name} {figure(value)} ({n} lists)", highlight=False)
+    tell_failures(rows)
+    if rows.path:
+        terminal.err().print(f"{len(rows.kept)} records in {rows.path}", markup=False)
+
+
+def _edits(name: str) -> bool:
+    """Whether an attack edits passages: then it needs ranked lists, not an encoder and queries."""
+    module = importlib.import_module(attacks.attack_class(name).__module__)
+    try:
+        return attacks.load(name, **getattr(module, "SMOKE", {})).threat.writes == "edit"
+    except SuiteError:  # one's own, which needs parameters
+        return False
+
+
 def _crafted(case: Any, device: str) -> list[dict[str, object]]:  # Any: a `Case`, whose module is heavy
     """The rows of the attack, its progress on standard error."""
     from rag_robust import lone_attack
@@ -118,14 +241,15 @@ def _crafted(case: Any, device: str) -> list[dict[str, object]]:  # Any: a `Case
 def _command(name: str) -> Any:
     """A function of the attack's parameters and of what every attack needs, for typer to read."""
     own = [*_parameters(name)]
-    shared = [*inspect.signature(_alone, eval_str=True).parameters.values()][2:]
+    alone = _on_lists if _edits(name) else _alone
+    shared = [*inspect.signature(alone, eval_str=True).parameters.values()][2:]
     if twice := sorted({p.name for p in own} & {p.name for p in shared}):
         raise SuiteError(f"attack {name}: its parameter {twice[0]} has the name of an option of ours")
     names = {p.name for p in own}
 
     def run(**words: Any) -> None:
         given = {key: words.pop(key) for key in names}
-        _alone(name, given, **words)
+        alone(name, given, **words)
 
     signature = inspect.Signature([*shared, *own])
     run.__signature__ = signature  # type: ignore[attr-defined]

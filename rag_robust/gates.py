@@ -14,6 +14,7 @@ import numpy as np
 
 from rag_robust import metrics, stats
 from rag_robust.clusters import clusters
+from rag_robust.contradictions import contradictions
 from rag_robust.metrics.degenerate import baseline_records
 from rag_robust.seeds import generator
 from rag_robust.store import Store
@@ -94,7 +95,7 @@ class _Sample:
 def judge(store: Store) -> Result:
     """The result of a run folder: estimates of every metric, and a verdict for every gate."""
     suite = parse(store.meta("suite"), where=str(store.folder))
-    records = store.records()
+    records = list(_with_facts(store))
     corpora = {task.name: task_corpus(store, task) for task in suite.task}
     by_task: dict[str, list[Record]] = {task.name: [] for task in suite.task}
     for record in records:
@@ -111,7 +112,7 @@ def judge(store: Store) -> Result:
         _decide(suite, gate, sample, level)
         for gate, sample, level in zip(suite.gate, samples, levels, strict=True)
     ]
-    problems = (*_contradictions(suite, records), *_problems(suite, records))
+    problems = (*contradictions(suite, records), *_problems(suite, records))
     return Result(
         suite,
         store.meta("run") or {},
@@ -121,6 +122,24 @@ def judge(store: Store) -> Result:
         tuple(numbers),
         problems,
     )
+
+
+_FACTS = ("swaps", "changed_share", "inside", "similarity", "perplexity")
+
+
+def _with_facts(store: Store) -> Iterator[Record]:
+    """The records; those of an attack with what was measured of their change among their notes."""
+    changes = store.artifacts("change")
+    for record in store.records():
+        body = changes.get(record.change) if record.condition != CLEAN else None
+        if not body or "calls" not in body:
+            yield record
+            continue
+        facts = body.get("facts") or {}
+        notes = {"victim_calls": body["calls"], "attack_seconds": body["seconds"]}
+        if "swaps" in facts:
+            notes |= {name: facts[name] for name in _FACTS if name in facts}
+        yield replace(record, notes={**notes, **record.notes})
 
 
 def task_world(store: Store, task: Task) -> dict[str, Any]:
@@ -270,32 +289,3 @@ def _more(gate: Gate, estimate: Estimate, n_clusters: int) -> str:
         if n is None
         else f"the interval lies across the limit; about {n} queries at this rate would decide"
     )
-
-
-def _contradictions(suite: Suite, records: Sequence[Record]) -> Iterator[str]:
-    """Lists that are certified and yet broken by an attack inside the certified set: never to be.
-
-    The certificate must be of the model, not of a ranker made of it, and its swaps at least the attack's.
-    """
-    proved: dict[tuple[object, ...], list[Record]] = {}
-    for record in records:
-        proof = record.certificate
-        if proof is not None and proof.verdict == "certified" and proof.ranker == "the model":
-            proved.setdefault((*_threat(suite.select(record.task)), record.query_id), []).append(record)
-    for record in records:
-        task = suite.select(record.task)
-        if task.kind != "attack" or record.condition == CLEAN or record.failure is not None:
-            continue
-        for certified in proved.get((*_threat(task), record.query_id), ()):
-            proof = certified.certificate
-            if proof is None or not (proof.swaps is None or 1 <= task.swaps <= proof.swaps):
-                continue
-            outsiders = set(record.inserted) & set(list(proof.scores)[proof.k :])
-            if any(hit.passage_id in outsiders for hit in record.hits[: task.k]):
-                both = f'certified by "{certified.task}", yet broken by "{record.task}"'
-                yield f"query {record.query_id}: {both}"
-
-
-def _threat(task: Task) -> tuple[object, ...]:
-    """What attack and certificate must share to be about the same versions of the same list."""
-    return task.system, task.k, task.synonyms, task.per_word, task.share, task.freeze_query

@@ -115,7 +115,7 @@ def _missing(attack: Attack, encoder: str, source: str) -> str:
     """What an attack needs and cannot have here, as the end of a sentence; "" if it has all."""
     suite = "only a suite has one: rag-robust run"
     if attack.threat.writes == "edit":
-        return f"edits passages that a system ranks, and here is no system; {suite}"
+        return "edits passages that a ranker lists: it takes --corpus and --ranker"
     if more := sorted(attack.threat.reads - _OFFERED):
         return f"reads the {' and '.join(more)} of a whole system, and here is none; {suite}"
     if "corpus" in attack.threat.reads and not source:

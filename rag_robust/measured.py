@@ -11,10 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_robust.assemble import Session
+from rag_robust.attacks import tools
+from rag_robust.attacks._space import as_passage, check_space
+from rag_robust.errors import BudgetError
 from rag_robust.seeds import generator
 from rag_robust.task import Task
-from rag_robust.threats import encoders, judged_queries
-from rag_robust.types import Change, Encoder, Passage, Query
+from rag_robust.text import changed_words, words
+from rag_robust.threats import encoders, judged_queries, make_attack
+from rag_robust.types import Attack, Change, Encoder, Passage, Query
 
 if TYPE_CHECKING:
     from rag_robust.encode.tokens import TokenModel
@@ -59,7 +63,13 @@ class Effort:
 
 
 def facts(session: Session, task: Task, known: Sequence[Query], change: Change) -> dict[str, object]:
-    """The measures of the inserted passages, taken on their texts by the victim's encoder.
+    """The measures of what was put in, edited or reworded, taken on the texts by the victim's encoder.
+
+    Edited ones, and a reworded query, have `swaps` changed words in all, `changed_share` of their words,
+    `inside` (whether all are versions that the task's substitutions have, for attacks that use them) and,
+    if the task asks for `fluency`, `similarity` to what they were, by `encoder`, and `perplexity`, means
+    over the texts.
+    Of inserted ones:
 
     Lists have a value per passage. With c the mean of the known queries' vectors and v a passage's:
     `cosine` is cos(v, c), `ceiling` is ‖c‖, `held_in` the mean similarity ⟨v, e_q⟩ to the known
@@ -69,6 +79,8 @@ def facts(session: Session, task: Task, known: Sequence[Query], change: Change) 
     task asks for `fluency`, `surprise` (nats a token) with `surprise_percentile` are shares of a
     sample of the corpus that stay below.
     """
+    if (attack := _attack(session, task)).threat.writes != "insert":
+        return _edits(session, task, attack, known[0], change)
     if not change.inserted:
         return {}
     corpus, encoder = session.corpus(), session.world_of(task).encoder
@@ -84,6 +96,44 @@ def facts(session: Session, task: Task, known: Sequence[Query], change: Change) 
         named = [(e.fingerprint, _near(e, texts, known)) for e in encoders(session, task)]
         measured["surrogates"] = [{"encoder": name, **near} for name, near in named]
     return measured | (_fluency(session, texts) if task.fluency else {})
+
+
+def _attack(session: Session, task: Task) -> Attack:
+    return make_attack(task.method, task, session.concept(task) if task.concept else None)
+
+
+def _edits(session: Session, task: Task, attack: Attack, query: Query, change: Change) -> dict[str, object]:
+    """What became of texts that were there: edited passages, or the reworded query."""
+    passages = session.world_of(task).corpus.passages
+    before = [*(passages[i] for i in change.edited), *(as_passage(query) for _ in change.reworded)]
+    after = [*change.edited.values(), *(Passage(i, text) for i, text in change.reworded.items())]
+    swaps = sum(changed_words(a.full, b.full) for a, b in zip(before, after, strict=True))
+    total = sum(len(words(p.full)) for p in before)
+    measured: dict[str, object] = {"swaps": swaps, "changed_share": swaps / max(1, total)}
+    if "space" in tools(attack):
+        allowed = session.substitutions(task)
+        try:
+            check_space(change, {p.id: p for p in before}, lambda p: allowed.space(p.text, query.text))
+        except BudgetError:
+            measured["inside"] = False
+        else:
+            measured["inside"] = True
+    return measured | (_read(session, task, before, after) if task.fluency and after else {})
+
+
+def _read(
+    session: Session, task: Task, before: Sequence[Passage], after: Sequence[Passage]
+) -> dict[str, object]:
+    """How edited texts read, and how near they are to what they were."""
+    surprise = session.language_model().surprise([p.full for p in after])
+    told: dict[str, object] = {"perplexity": float(np.exp(surprise).mean())}
+    if (encoder := session.world_of(task).encoder) is None:
+        return told
+    old, new = (encoder.encode([p.full for p in some], "passage") for some in (before, after))
+    near = np.einsum("nd,nd->n", old.astype(np.float64), new.astype(np.float64))
+    if encoder.similarity == "dot":
+        near /= np.linalg.norm(old, axis=1) * np.linalg.norm(new, axis=1)
+    return told | {"similarity": float(near.mean()), "encoder": encoder.fingerprint}
 
 
 def _near(encoder: Encoder, texts: Sequence[str], known: Sequence[Query]) -> dict[str, object]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag_robust import certify, defend, metrics, perturb, stats
+from rag_robust import defend, metrics, perturb, stats
 from rag_robust.assemble import Session
-from rag_robust.attack_units import attack_units, defended_units
+from rag_robust.attack_units import VERSIONS, attack_units, defended_units, text_seconds
 from rag_robust.corpus.concepts import concept
-from rag_robust.errors import SuiteError, nearest
+from rag_robust.errors import SuiteError
+from rag_robust.listed import check, check_targets, parameters
 from rag_robust.suite import Gate, Suite
 from rag_robust.suspicions import BENIGN
 from rag_robust.task import Task
@@ -92,7 +92,8 @@ def _check_names(suite: Suite) -> None:
         metrics.load(metric)
         task = suite.select(name)
         cut = metric.removesuffix(" drop").rpartition("@")[2]
-        if cut.isdecimal() and int(cut) > task.depth and task.kind != "questions":
+        deepest = task.depth - 1 if metric.startswith(("certified@", "hostile@")) else task.depth
+        if cut.isdecimal() and int(cut) > deepest and task.kind != "questions":
             raise SuiteError(
                 f'task "{name}": {metric} looks at {cut} hits, depth is {task.depth}; raise depth'
             )
@@ -112,11 +113,18 @@ def _check_attack(suite: Suite, task: Task) -> None:
     attack = make_attack(task.method, task, concept(task.concept) if task.concept else None)
     if attack.threat.writes == "edit" and not demotes(attack):
         _check_depth(task)
+        check_targets(task)
         wanted = {g.metric for g in suite.gate if g.task == task.name} | set(task.metrics)
         if wrong := sorted(m for m in wanted if m.startswith("success@") and m != f"success@{task.k}"):
             raise SuiteError(
                 f'task "{task.name}": {wrong[0]} is not what is attacked, k = {task.k}; make them equal'
             )
+    elif task.targets != "outsiders":
+        raise SuiteError(
+            f'task "{task.name}": targets "{task.targets}" are to be brought up, which {task.method} does not'
+        )
+    elif attack.threat.writes == "reword" and task.knows != "knows-all":
+        raise SuiteError(f'task "{task.name}": {task.method} rewords the query it knows; leave out concept')
     elif attack.threat.writes == "insert" and not task.concept and task.threat is None:
         raise SuiteError(
             f'task "{task.name}": give a concept, or say threat = "knows-all": the attacker knows each query'
@@ -125,11 +133,7 @@ def _check_attack(suite: Suite, task: Task) -> None:
 
 def _check_certificate(task: Task) -> None:
     _check_depth(task)
-    given = {"ranking", "allowed", "rng", "k"}
-    known = [n for n in inspect.signature(certify.load(task.method)).parameters if n not in given]
-    for name in task.parameters:
-        if name not in known:
-            raise SuiteError(f'certificate {task.method} has no parameter "{name}"; {nearest(name, known)}')
+    check(task.method, task.parameters)
 
 
 def _check_depth(task: Task) -> None:
@@ -178,13 +182,25 @@ def _queries(session: Session, task: Task) -> Iterator[RecordUnit]:
     if task.kind == "certify":
         threat = session.substitutions(task).key
         case = Case(task.method, (task.certify, task.k, threat, dict(task.parameters)))
+        seconds = text_seconds(session, task) * _texts(task)
         for query in queries:
-            yield from record_units(session, task, case, (query,))
+            yield from (replace(u, weight=seconds) for u in record_units(session, task, case, (query,)))
         return
     yield from record_units(session, task, Case(CLEAN), queries)
     yield from defended_units(session, task, Case(CLEAN), queries)
     if task.perturb:
         yield from record_units(session, task, Case(task.perturb, dict(task.parameters)), queries)
+
+
+def _texts(task: Task) -> float:
+    """About how many texts a certificate has scored: samples, versions, or the list and nothing else."""
+    own = parameters(task.method) | dict(task.parameters)
+    samples = own.get("n_max", own.get("n", 0))
+    if isinstance(samples, int) and samples:
+        return float(task.depth * samples)
+    if task.method == "exact":
+        return float(task.depth * min(20_000, VERSIONS ** (task.swaps or 3)))
+    return 2.0 * task.depth
 
 
 def _questions(session: Session, task: Task) -> Iterator[RecordUnit]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from numpy.random import Generator
 
 from rag_robust.assemble import Session
 from rag_robust.attacks import tools
+from rag_robust.attacks._space import as_passage, check_space
 from rag_robust.attacks._view import Tick, Tools, View, check_budget
-from rag_robust.defended import sized
 from rag_robust.errors import (
     BudgetError,
     ModelError,
@@ -21,6 +22,7 @@ from rag_robust.errors import (
     TargetError,
     ThreatModelError,
 )
+from rag_robust.listed import demotable, owned
 from rag_robust.measured import Effort, facts
 from rag_robust.seeds import generator
 from rag_robust.store import change_from_json, change_to_json
@@ -30,12 +32,14 @@ from rag_robust.threats import demotes, known_queries, make_attack, neutral, sec
 from rag_robust.types import Attack, Change, Passage, Query
 from rag_robust.unfinished import Unfinished
 from rag_robust.work import ChangeUnit, Done
-from rag_robust.worlds import World
 
 if TYPE_CHECKING:
     from rag_robust.generate.language_model import LanguageModel
 
-__all__ = ["make_change"]
+__all__ = ["ENCODER", "called", "make_change", "plain"]
+
+ENCODER = "all-MiniLM-L6-v2"
+"""An attacker's own encoder, by which it keeps its edits near what they were; not loaded unless it asks."""
 
 
 def make_change(session: Session, unit: ChangeUnit, tick: Tick | None = None) -> Done:
@@ -57,38 +61,41 @@ def make_change(session: Session, unit: ChangeUnit, tick: Tick | None = None) ->
     body: dict[str, object] = {"attack": unit.attack, "known": [q.text for q in known], "trial": unit.trial}
     change = Change()
     try:
-        change = _proposed(session, task, attack, view, rng)
+        change = _proposed(session, unit, attack, view, rng)
         body["change"] = change_to_json(change)
     except BudgetError as error:
         body["failure"] = {"kind": "budget", "message": str(error)}
     except TargetError as error:
         body["failure"] = {"kind": error.kind, "message": str(error)}
     work = effort.spent()
-    body |= {"calls": view.calls, "seconds": work["wall_s"], "work": work, "notes": _plain(view.notes)}
+    body |= {"calls": view.calls, "seconds": work["wall_s"], "work": work, "notes": plain(view.notes)}
     body |= {"target": view.target, "facts": facts(session, task, known, change), "measured": unit.measured}
     return Done(artifacts={unit.key: ("change", body)})
 
 
-def _proposed(session: Session, task: Task, attack: Attack, view: View, rng: Generator) -> Change:
+def _proposed(session: Session, unit: ChangeUnit, attack: Attack, view: View, rng: Generator) -> Change:
     """The change under neutral ids, within its budget."""
+    task = session.suite.select(unit.task)
     threat, ruler = attack.threat, view.n_tokens  # as they are before the attack has them in hand
     if threat.writes == "insert":
         own = threat.budget.passages
         most = task.passages if own is None else min(task.passages, own)
         threat = replace(threat, budget=replace(threat.budget, passages=most))
+    query = next(iter(view.secrets.queries), Query("", ""))
     if threat.writes == "edit":
-        view.targets = tuple(_targets(session.world_of(task), task, attack, view.secrets.queries[0]))
-        view.space = (
-            _space(session, task, view.secrets.queries[0]) if "space" in tools(attack) else view.space
-        )
-    editable = {p.id: p for p in view.targets}
-    proposed = _called(attack, view, rng)
+        view.targets = tuple(_targets(session, task, attack, query, unit.trial))
+    if threat.writes != "insert" and "space" in tools(attack):
+        view.space = _space(session, task, query)
+    mine = {p.id: p for p in view.targets} if threat.writes == "edit" else {query.id: as_passage(query)}
+    proposed = called(attack, view, rng)
     change = replace(proposed, inserted=neutral(proposed.inserted))
-    check_budget(change, threat, editable, ruler)
+    check_budget(change, threat, mine, ruler)
+    if "space" in getattr(attack, "tools", ()):
+        check_space(change, mine, _space(session, task, query))
     return change
 
 
-def _called(attack: Attack, view: View, rng: Generator) -> Change:
+def called(attack: Attack, view: View, rng: Generator) -> Change:
     """What the attack proposes; that it cannot, or breaks down, is said of this change alone."""
     try:
         proposed = attack(view, rng)
@@ -114,7 +121,10 @@ def _view(session: Session, task: Task, attack: Attack, known: Sequence[Query]) 
     view = View(
         attack.threat,
         secrets(session, task, known),
-        tools=Tools(_writer(session) if "language_model" in tools(attack) else None),
+        tools=Tools(
+            _writer(session) if "language_model" in tools(attack) else None,
+            partial(session.encoder, (*task.surrogates, ENCODER)[0], "float32"),
+        ),
         target=target_of(session, task, known[0]) if known and attack.threat.writes == "insert" else None,
     )
     if view.secrets.models:
@@ -134,33 +144,18 @@ def _writer(session: Session) -> Callable[[], LanguageModel]:
     return loaded
 
 
-def _plain(notes: dict[str, object]) -> object:
+def plain(notes: dict[str, object]) -> object:
     """The notes as JSON values: what is none becomes text, what is no number nothing."""
     return json.loads(json.dumps(notes, default=str, skipkeys=True), parse_constant=lambda _: None)
 
 
-def _ranking(world: World, task: Task, query: Query) -> list[Passage]:
-    """The passages a list certificate is about: the first `depth` of the clean ranking."""
-    system = sized(world.system, task)
-    try:
-        return [world.corpus.passages[hit.passage_id] for hit in system(query).hits[: task.depth]]
-    except KeyError as error:
-        message = f"the system found passage {error}, whose text the corpus does not have"
-        raise TargetError(message, "not_applicable") from error
-
-
-def _targets(world: World, task: Task, attack: Attack, query: Query) -> list[Passage]:
-    """What an editing attacker owns: passages to bring up from below the first k, or ones to bring down.
-
-    The latter are those relevant to the query, or where none is judged, the first k.
-    """
-    if not demotes(attack):
-        return _ranking(world, task, query)[task.k :]
-    grades = world.corpus.qrels.get(query.id, {})
-    relevant = [
-        world.corpus.passages[i] for i in sorted(grades) if grades[i] > 0 and i in world.corpus.passages
-    ]
-    return relevant or _ranking(world, task, query)[: task.k]
+def _targets(session: Session, task: Task, attack: Attack, query: Query, trial: int) -> list[Passage]:
+    """What an editing attacker owns; the passages to bring up are the same for every attack."""
+    world = session.world_of(task)
+    if demotes(attack):
+        return demotable(world, task, query)
+    rng = generator(session.suite.seed, "targets", task.targets, query.id, trial)
+    return owned(world, task, query, trial, rng)
 
 
 def _space(session: Session, task: Task, query: Query) -> Callable[[Passage], Space]:

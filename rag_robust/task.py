@@ -32,7 +32,8 @@ class Task(Table):
     filters that drop passages as suspicious as the `rates` most suspicious shares of the corpus.
     For attacks that edit and certificates: at most `swaps` words of a passage (0: any number) and a
     `share` of them are replaced, by the first `per_word` of their set in `synonyms`, with `freeze_query`
-    none of the query's own.
+    none of the query's own. `targets` says which passages an editing attacker owns: all outsiders of the
+    list, or in five trials one each, of every ten places from 51 on ("easy-5") or of the list's last five.
     `system` is the name of one of `[systems]`, "" for `[system]`. With `each` the task is a template
     that stands for many, one per combination of the lists in it; a suite that was read has none left.
     """
@@ -49,6 +50,7 @@ class Task(Table):
     information: str | None = None
     surrogate: str | tuple[str, ...] | None = None
     target: Annotated[str, Field(min_length=1)] | None = None
+    targets: Literal["outsiders", "easy-5", "hard-5"] = "outsiders"
     trials: Positive = 1
     fluency: bool = False
     defences: tuple[str, ...] = ()
@@ -95,9 +97,18 @@ class Task(Table):
                     raise ValueError(f"{name} is for attacks; this task has none")
             if self.trials > 1:
                 raise ValueError("trials are runs of an attack; this task has none")
+            if self.targets != "outsiders":
+                raise ValueError("targets are passages an attack edits; this task has no attack")
+        if self.targets != "outsiders" and self.trials > 1:
+            raise ValueError(f'targets = "{self.targets}" are five trials already; leave trials out')
         if self.defences and self.kind not in {"attack", "clean"}:
             raise ValueError("defences are for attack tasks and clean ones")
         return self
+
+    @property
+    def runs(self) -> int:
+        """How often an attack is run: its trials, or once per target of a protocol of five."""
+        return self.trials if self.targets == "outsiders" else 5
 
     @property
     def surrogates(self) -> tuple[str, ...]:

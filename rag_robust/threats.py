@@ -23,6 +23,7 @@ from rag_robust.corpus import concepts
 from rag_robust.corpus.concepts import Concept
 from rag_robust.defended import sized
 from rag_robust.errors import SuiteError, TargetError, UsageError
+from rag_robust.listed import ranking, ranks, scorer
 from rag_robust.metrics.wrong import wrong_answer
 from rag_robust.retrieve.scores import bi_encoder
 from rag_robust.seeds import digest, generator
@@ -147,9 +148,9 @@ def target_of(session: Session, task: Task, query: Query) -> str | None:
 
 
 def secrets(session: Session, task: Task, known: Sequence[Query]) -> Secrets:
-    """All an attack of this task may be shown; with surrogates, nothing of the victim's retriever is in it.
+    """All an attack of this task may be shown; with surrogates, nothing from within the victim's retriever.
 
-    Embeddings and scores are then those of the first surrogate.
+    Embeddings and scores are then those of the first surrogate; ranks are what anybody sees who asks.
     """
     world = session.world_of(task)
     own = encoders(session, task)
@@ -161,10 +162,12 @@ def secrets(session: Session, task: Task, known: Sequence[Query]) -> Secrets:
         world.corpus.passages,
         white[0] if white else None,
         own[0].encode if own else None,
-        bi_encoder(own[0]) if task.surrogates and own else world.score,
+        bi_encoder(own[0]) if task.surrogates and own else scorer(world),
         models=white,
         ask=_ask(world.system, task),
         answer=_answer(world.system),
+        rank=ranks(world, task),
+        listed=lambda query: ranking(world, task, query),
     )
 
 

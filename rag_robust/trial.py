@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from typing import cast
 
-from rag_robust import certify, defend, perturb, systems
+from rag_robust import defend, perturb, systems
 from rag_robust.assemble import Session
-from rag_robust.certify.ranking import Ranking
 from rag_robust.defended import Guarded, guarded, sized
 from rag_robust.errors import TargetError
+from rag_robust.listed import certificate
 from rag_robust.perturb import document
 from rag_robust.seeds import digest, generator
 from rag_robust.simulated import SIMULATED, simulated
@@ -82,7 +83,7 @@ def _ask_all(
             answers = _in_changed_world(system, change, asked)
         cost = Cost((time.perf_counter() - started) / len(shared), 1)
         for (query, key, change_key, own), answer in zip(shared, answers, strict=True):
-            if isinstance(own, Change) and own.reworded:
+            if isinstance(own, Change) and own.reworded and not change_key:
                 change_key = digest("reworded", key)
                 artifacts[change_key] = ("change", {"change": change_to_json(own)})
             base = Record(key, unit.task, unit.condition, query.id, unit.trial, cost=cost, change=change_key)
@@ -158,36 +159,21 @@ def _reworded(session: Session, task: Task, query: Query, form: str | None = Non
 
 def _certify(session: Session, task: Task, unit: RecordUnit) -> Done:
     """Certificates of the final stage's ranking, one per query."""
-    world = session.world_of(task)
-    if world.score is None:
-        failure = Failure(
-            "not_applicable", "certificates need a system whose score of one passage can be asked for"
-        )
-        return Done(tuple(_base(task, unit, i, failure=failure) for i in range(len(unit.queries))))
-    prove = certify.load(str(task.certify))
-    allowed = session.substitutions(task)
+    world, allowed = session.world_of(task), partial(session.substitutions, task)
     records = []
     for i, query in enumerate(unit.queries):
         started = time.perf_counter()
-        asked = _ask(sized(world.system, task), [query])[0]
-        if isinstance(asked, Failure):
-            records.append(_base(task, unit, i, failure=asked))
-            continue
-        listed = tuple(world.corpus.passages[hit.passage_id] for hit in asked.hits[: task.depth])
+        rng = generator(
+            session.suite.seed, "certificate"
+        )  # alike for all queries: passages share their samples
         try:
-            certificate = prove(
-                Ranking(query, listed, world.score),
-                allowed,
-                generator(session.suite.seed, task.name, query.id),
-                k=task.k,
-                **task.parameters,
-            )
+            proof = certificate(world, task, query, allowed, rng)
         except TargetError as error:
             records.append(_base(task, unit, i, failure=_failure(error)))
             continue
-        hits = tuple(Hit(i, score) for i, score in certificate.scores.items())
-        cost = Cost(time.perf_counter() - started, certificate.samples)
-        records.append(replace(_base(task, unit, i), hits=hits, certificate=certificate, cost=cost))
+        hits = tuple(Hit(i, score) for i, score in proof.scores.items())
+        cost = Cost(time.perf_counter() - started, proof.samples)
+        records.append(replace(_base(task, unit, i), hits=hits, certificate=proof, cost=cost))
     return Done(tuple(records))
 
 

@@ -165,11 +165,11 @@ class ThreatModel:
     """What an attacker may read and write, and how much of it.
 
     `reads` is a subset of {"queries", "corpus", "ranks", "scores", "embeddings", "gradients",
-    "answers"}; `writes` is "insert" or "edit". A `View` enforces it.
+    "answers"}; `writes` is "insert", "edit" or "reword" (queries). A `View` enforces it.
     """
 
     reads: frozenset[str]
-    writes: Literal["insert", "edit"]
+    writes: Literal["insert", "edit", "reword"]
     budget: Budget = Budget()
 
 

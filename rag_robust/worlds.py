@@ -146,5 +146,6 @@ def _score(session: Session, config: RerankerConfig) -> Score:
     from rag_robust.generate.huggingface import weights
     from rag_robust.retrieve.query_likelihood import query_likelihood
 
-    model, tokenizer = weights(config.model, cache=session.folder / "models")
+    # on a CPU, where it stays, the fused attention gives a row other last bits at another place in the batch
+    model, tokenizer = weights(config.model, cache=session.folder / "models", attention="eager")
     return query_likelihood(model, tokenizer)

@@ -1,31 +1,15 @@
-"""What a suite writes by itself: questions from its corpus, and the synonyms that edits may use."""
+"""What a suite writes by itself: questions from its corpus."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from rag_robust.errors import SuiteError, nearest
 from rag_robust.perturb.document import evidence_removed, lexically_different
 from rag_robust.perturb.stated import states
 from rag_robust.questions import Question, QuestionSet, synthesise
 from rag_robust.seeds import generator
-from rag_robust.synonyms.neighbours import neighbours
-from rag_robust.synonyms.pairs import pairs
-from rag_robust.synonyms.source import Source
-from rag_robust.synonyms.wordnet import wordnet
 from rag_robust.task import Task
 from rag_robust.types import Corpus, Passage
 
-if TYPE_CHECKING:
-    from rag_robust.encode.tokens import TokenModel
-
-__all__ = ["questions", "synonyms"]
-
-NEIGHBOUR_COSINE = 0.6
-NEIGHBOURS = 8
-"""Synonyms "neighbours": at most so many words, at least this near in the encoder's own embeddings."""
+__all__ = ["questions"]
 
 
 def questions(corpus: Corpus, task: Task, seed: int) -> QuestionSet:
@@ -54,21 +38,3 @@ def questions(corpus: Corpus, task: Task, seed: int) -> QuestionSet:
             ("passage cannot be worded differently", rewordable),
         ),
     )
-
-
-def synonyms(name: str, token_model: Callable[[], TokenModel | None]) -> Source:
-    """The substitutions of a name: "neighbours" of the encoder's words, "pairs:FILE" or "wordnet"."""
-    kind, _, rest = name.partition(":")
-    if kind == "pairs":
-        return pairs(Path(rest))
-    if kind == "wordnet":
-        return wordnet(Path(rest) if rest else None)
-    if kind != "neighbours":
-        raise SuiteError(f'no synonym source "{name}"; {nearest(name, ["neighbours", "pairs:", "wordnet"])}')
-    model = token_model()
-    if model is None:
-        raise SuiteError(
-            'synonyms = "neighbours" needs an encoder with tokens; use "wordnet" or "pairs:FILE"'
-        )
-    words, vectors = model.words()
-    return neighbours(words, vectors, threshold=NEIGHBOUR_COSINE, top=NEIGHBOURS)

@@ -14,8 +14,8 @@ from rag_robust.types import Attack
 
 __all__ = ["attack_class", "describe", "kinds", "load", "names", "parameter_help", "parameters", "tools"]
 
-TOOLS = frozenset({"language_model", "space"})
-"""What an attack may use besides its view of the victim: its own language model, the suite's synonyms."""
+TOOLS = frozenset({"encoder", "language_model", "space"})
+"""What an attack may use besides its view: its own encoder and language model, the suite's synonyms."""
 
 _KINDS: dict[str, type] = {"int": int, "str": str, "float": float, "bool": bool}
 

@@ -89,7 +89,8 @@ def opened(
     """
     before, after = surroundings
     limit = min(tokens, model.max_tokens)
-    text = " ".join(filter(None, (before, _filling(model, draft, min(room, limit)), after)))
+    room = min(room, limit - model.n_tokens(" ".join(filter(None, surroundings))))
+    text = _fitting(model, surroundings, _filling(model, draft, room))
     whole = model.ids(text)
     first, last = len(before), len(text) - len(after) - bool(after)
     own = [(i, end) for i, (start, end) in enumerate(model.spans(text)) if end > start]
@@ -102,6 +103,16 @@ def opened(
         if (found := texts(model, chain, [ids])[0]) is not None:
             return replace(chain, text=found)
     return None
+
+
+def _fitting(model: TokenModel, surroundings: tuple[str, str], filling: str) -> str:
+    """The text with the filling, less its last words where the text behind it would be cut off."""
+    before, after = surroundings
+    text = " ".join(filter(None, (before, filling, after)))
+    while after and " " in filling and model.n_tokens(text) > model.max_tokens:
+        filling = filling.rpartition(" ")[0]
+        text = " ".join(filter(None, (before, filling, after)))
+    return text
 
 
 def _filling(model: TokenModel, draft: str, n_tokens: int) -> str:

@@ -14,6 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from rag_robust.attacks._chain import Chain, Goal, Place, around, joined, opened, random_draft, scored, starts
+from rag_robust.attacks._edits import Pool, restored
 from rag_robust.attacks._flip import clusters
 from rag_robust.attacks._view import View
 from rag_robust.encode.tokens import TokenModel
@@ -43,24 +44,37 @@ SAVE_EVERY = 5
 STARTS = 10
 """Drafts a trigger may start from."""
 
+RACE = {1: 3, 3: 2, 6: 1}
+"""After so many steps so many of the searches that began with one cluster are left."""
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, eq=False)
 class Search:
-    """One passage's search: where it stands, the best so far, and what was tried from here in vain."""
+    """One passage's search: where it stands, the best so far, and what was tried from here.
+
+    `seed` is the attack's and the number of the cluster, of which `rivals` searches are in the race.
+    """
 
     chain: Chain
     best: Chain
     seed: tuple[int, int]
+    rivals: int = 1
     tried: list[tuple[int, int]] = field(default_factory=list)
+    pool: Pool = field(default_factory=Pool)
     trace: list[float] = field(default_factory=list)
     idle: int = 0
 
-    def move(self, chain: Chain, min_gain: float) -> None:
-        """Go on from `chain`; a step that does not raise the best by `min_gain` is idle."""
+    def stand(self, chain: Chain) -> None:
+        """Go on from `chain`; what was tried from another passage is forgotten."""
         if chain.ids != self.chain.ids:
             self.tried.clear()
-        self.idle = 0 if chain.value > self.best.value + min_gain else self.idle + 1
+            self.pool = Pool()
         self.chain = chain
+
+    def move(self, chain: Chain, min_gain: float) -> None:
+        """End a step at `chain`; one that does not raise the best by `min_gain` is idle."""
+        self.stand(chain)
+        self.idle = 0 if chain.value > self.best.value + min_gain else self.idle + 1
         self.best = max(self.best, chain, key=lambda c: c.value)
         self.trace.append(self.best.value)
 
@@ -150,11 +164,12 @@ def begun(
     goal: Callable[[NDArray[np.float32]], Goal],
     *,
     n_starts: int = STARTS,
+    n_rivals: int = 1,
 ) -> list[Search]:
-    """A search for each cluster of the known queries, or where it stood when the attack was interrupted.
+    """Searches for each cluster of the known queries, or where they stood when the attack was interrupted.
 
-    `goal` is what the passage for queries of vectors (n, dim) climbs. Of `n_starts` drafts the best by
-    that goal is the start: the nearest queries, several together, random tokens.
+    `goal` is what the passage for queries of vectors (n, dim) climbs. Of `n_starts` drafts the best
+    `n_rivals` by that goal are starts: the nearest queries, several together, random tokens.
 
     Raises:
         ModelError: the information leaves no room, or no draft tokenises back to itself.
@@ -171,18 +186,18 @@ def begun(
         nearest, words = [queries[i] for i in near[:3]], " ".join(queries[i] for i in rows).split()
         own = np.random.default_rng((seed, n))
         drafts = islice(_drafts(model, nearest, words, room=room, rng=own), n_starts)
-        chain = starts(
-            model, [opened(model, wanted, surroundings, d, room=room, tokens=settings.tokens) for d in drafts]
-        )[0]
-        searches.append(Search(chain, chain, (seed, n)))
+        there = [opened(model, wanted, surroundings, d, room=room, tokens=settings.tokens) for d in drafts]
+        best = starts(model, there)[:n_rivals]
+        searches += [Search(c, c, (seed, n), len(best)) for c in best]
     kept: Any = view.load()
-    for search, saved in zip(searches, kept["searches"] if kept else (), strict=False):
-        _restore(model, search, saved)
-    return searches
+    return [_restored(model, searches, saved) for saved in kept["searches"]] if kept else searches
 
 
-def climb(view: View, searches: Sequence[Search], step: Step, limits: Limits) -> None:
-    """Step, all searches of one length at once, to the first limit; a trace tells how far its search is."""
+def climb(view: View, searches: list[Search], step: Step, limits: Limits) -> None:
+    """Step, all searches of one length at once, to the first limit; a trace tells how far its search is.
+
+    Searches of one cluster race: those that fall behind leave the list, and one is left at the end.
+    """
     model, kept = view.model, cast(Any, view.load() or {})
     began = time.monotonic() - kept.get("seconds", 0.0)
     spent = model.work.flops - kept.get("flops", 0.0)
@@ -190,7 +205,7 @@ def climb(view: View, searches: Sequence[Search], step: Step, limits: Limits) ->
         live = [s for s in searches if not limits.patience or s.idle < limits.patience]
         seconds, flops = time.monotonic() - began, model.work.flops - spent
         if not live or 0 < limits.seconds < seconds or 0 < limits.flops < flops:
-            return
+            break
         if n and n % SAVE_EVERY == 0:
             state = [_saved(s) for s in searches]
             view.save({"searches": state, "seconds": seconds, "flops": flops})
@@ -199,14 +214,25 @@ def climb(view: View, searches: Sequence[Search], step: Step, limits: Limits) ->
             after = step(model, own, [np.random.default_rng([*s.seed, n]) for s in own])
             for search, chain in zip(own, after, strict=True):
                 search.move(chain, MIN_GAIN)
+        _drop(searches, RACE.get(n + 1, len(searches)))
         view.tick(n + 1, limits.n_steps)
+    _drop(searches, 1)
 
 
 def told(view: View, searches: Sequence[Search], name: str) -> Change:
     """The best passage of each search; what is worth knowing of it is noted."""
-    notes = [_note(view.model, search) for search in searches]
-    view.notes |= {"passages": notes, "steps": _n_steps(searches)}
+    view.notes |= {"passages": [_note(view.model, s) for s in searches], "steps": _n_steps(searches)}
     return Change(inserted=tuple(Passage(id=f"{name}-{i}", text=s.best.text) for i, s in enumerate(searches)))
+
+
+def _drop(searches: list[Search], n: int) -> None:
+    """Leave the best `n` searches of each cluster; of equal ones, those that began better."""
+    for seed in dict.fromkeys(s.seed for s in searches):
+        own = sorted((s for s in searches if s.seed == seed), key=lambda s: -s.best.value)
+        for rank, search in enumerate(own):
+            search.rivals = min(n, len(own))
+            if rank >= n:
+                searches.remove(search)
 
 
 def _n_steps(searches: Sequence[Search]) -> int:
@@ -238,25 +264,31 @@ def _drafts(
 def _saved(search: Search) -> dict[str, object]:
     """A search as JSON values; the ids are enough, since they tell text and value."""
     return {
+        "cluster": search.seed[1],
+        "rivals": search.rivals,
         "ids": search.chain.ids,
         "best": search.best.ids,
         "trigger": [len(search.chain), len(search.best)],
         "tried": search.tried,
+        "pool": search.pool.saved(),
         "trace": search.trace,
         "idle": search.idle,
     }
 
 
-def _restore(model: TokenModel, search: Search, saved: dict[str, Any]) -> None:
-    """Put a search where it stood; a start of the same seed has the same surroundings."""
-    start = search.chain.trigger.start
+def _restored(model: TokenModel, begun: Sequence[Search], saved: dict[str, Any]) -> Search:
+    """A search where it stood; one that has begun for the same cluster has the same surroundings."""
+    first = next(s for s in begun if s.seed[1] == saved["cluster"])
+    start = first.chain.trigger.start
     there = []
     for ids, n in zip((saved["ids"], saved["best"]), saved["trigger"], strict=True):
-        chain = replace(search.chain, ids=tuple(ids), trigger=slice(start, start + n))
+        chain = replace(first.chain, ids=tuple(ids), trigger=slice(start, start + n))
         there.append(replace(chain, text=joined(model, chain, ids)))
-    search.chain, search.best = scored(model, there)
-    search.tried = [(where, what) for where, what in saved["tried"]]
-    search.trace, search.idle = list(saved["trace"]), saved["idle"]
+    chain, best = scored(model, there)
+    found = Search(chain, best, first.seed, saved["rivals"], idle=saved["idle"])
+    found.tried = [(where, what) for where, what in saved["tried"]]
+    found.trace, found.pool = list(saved["trace"]), restored(saved["pool"])
+    return found
 
 
 def _note(model: TokenModel, search: Search) -> dict[str, object]:

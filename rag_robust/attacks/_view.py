@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rag_robust.errors import BudgetError, TargetError, ThreatModelError
 from rag_robust.synonyms.space import Space
 from rag_robust.text import changed_tokens
-from rag_robust.types import Answer, Change, Kind, Passage, Query, Score, ThreatModel
+from rag_robust.types import Answer, Change, Encoder, Kind, Passage, Query, Score, ThreatModel
 
 if TYPE_CHECKING:
     from rag_robust.encode.tokens import TokenModel
@@ -50,6 +50,8 @@ class Secrets:
     `models` are all encoders whose gradients are given, for an ensemble of surrogates; where it is
     empty, `model` is the only one. `ask(query, poison)` is what the whole system answers with the
     poison inserted, `answer(query, texts)` what its generator makes of these texts alone.
+    `listed(query)` is the victim's own list, best first; `rank(query, versions)` (n,) the place of each
+    edited passage in it, by itself, the others unchanged, ties for the others.
     """
 
     queries: Sequence[Query] = ()
@@ -60,6 +62,8 @@ class Secrets:
     models: Sequence[TokenModel] = ()
     ask: Callable[[Query, Sequence[Passage]], Answer] | None = None
     answer: Callable[[Query, Sequence[str]], str] | None = None
+    rank: Callable[[Query, Sequence[Passage]], NDArray[np.int64]] | None = None
+    listed: Callable[[Query], Sequence[Passage]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Tools:
     """What an attacker brings along: no secret of the victim; each is made when it is first used."""
 
     language_model: Callable[[], LanguageModel] | None = None
+    encoder: Callable[[], Encoder] | None = None
 
 
 @dataclass
@@ -129,6 +134,13 @@ class View:
         return self.tools.language_model()
 
     @property
+    def encoder(self) -> Encoder:
+        """The attacker's own sentence encoder, to hold its versions against; nobody's secret either."""
+        if self.tools.encoder is None:
+            raise TargetError("the attacker was given no encoder of its own", "not_applicable")
+        return self.tools.encoder()
+
+    @property
     def target_answer(self) -> str:
         """The wrong answer the attacker wants for the first query, chosen by the harness."""
         if self.target is None:
@@ -153,6 +165,21 @@ class View:
             raise _cannot("tells no scores of single passages, or not those it ranks by")
         self._spend(len(texts))
         return self.secrets.score(query.text, texts)
+
+    def rank(self, query: Query, passages: Sequence[Passage]) -> NDArray[np.int64]:
+        """Where the victim lists each version of a passage, shape (n,), the others unchanged; a call each."""
+        self._need("ranks")
+        if self.secrets.rank is None:
+            raise _cannot("tells no ranks of edited passages")
+        self._spend(len(passages))
+        return self.secrets.rank(query, passages)
+
+    def listed(self, query: Query) -> tuple[Passage, ...]:
+        """The victim's own list for a query, best first; it is there to be seen and costs no call."""
+        self._need("ranks")
+        if self.secrets.listed is None:
+            raise _cannot("shows no list of passages with their texts")
+        return tuple(self.secrets.listed(query))
 
     def ask(self, query: Query, poison: Sequence[Passage]) -> Answer:
         """What the whole system answers with these passages inserted; one call."""
@@ -212,8 +239,8 @@ def check_budget(
         BudgetError: too many passages, tokens or edits, or something changed that was not declared.
     """
     budget = threat.budget
-    wrong = change.edited if threat.writes == "insert" else change.inserted
-    if wrong or change.reworded:
+    written = {"insert": change.inserted, "edit": change.edited, "reword": change.reworded}
+    if any(what for writes, what in written.items() if writes != threat.writes):
         raise BudgetError(f"the attack declared that it would {threat.writes}, and changed something else")
     touched = len(change.inserted) + len(change.edited)
     if budget.passages is not None and touched > budget.passages:

@@ -6,16 +6,16 @@ costs one target whatever the sample's size:
 
     mean_q cos(e_q, f(x)) = ‖c‖ · cos(c, f(x)),   c = mean_q e_q / ‖e_q‖,
 
-and ‖c‖ is the ceiling for any single passage. One step takes the gradient of the objective at the
-input embeddings, averaged over n_grad random neighbours (`_flip.saliency`), draws n_flip trigger
-positions, and for each in order tries the most salient tokens by their true objective (`_steps`).
+and ‖c‖ is the ceiling for any single passage. A step takes gradients of the objective at the input
+embeddings, averaged over random neighbours (`_flip.saliency`), and tries the most salient tokens at
+many trigger positions by their true objective, one by one and together (`_steps`).
 
 *Source*: Ben-Tov and Sharif, GASLITEing the Retrieval, CCS 2025, Algorithm 1. We differ where the
 released code is known to lose (profile "paper" follows it): the unchanged passage stays a
 candidate, so the objective is monotone; a flip must survive the tokenizer in the whole passage,
 not by the trigger's length; random tokens are writable ones; nothing is tried twice from the same
-passage; candidates are screened in bfloat16 and judged in float32; the trigger starts from the
-known queries instead of a language model.
+passage; tokens may move; candidates are screened in bfloat16 and judged in float32; the trigger
+starts from the known queries instead of a language model, and several starts race.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ from rag_robust.types import Change, ThreatModel
 
 __all__ = ["Gaslite"]
 
+RIVALS = 6
+"""So many of the best drafts start to race for a passage; the profile "paper" goes on from the best one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gaslite:
@@ -52,10 +55,10 @@ class Gaslite:
         trigger_tokens: tokens of the trigger, 0 fills the passage (paper: 100)
         place: trigger as "suffix", "prefix" or in the "middle" of the information (paper: suffix)
         profile: "default" (ours), "fast" (ours) or "paper" (as the released code steps)
-        n_steps: steps, one gradient each (paper: 100)
-        n_grad: neighbours of the passage that the gradient is averaged over (paper: 50)
-        n_flip: positions per step (paper: 20)
-        n_cand: tokens per position that are in question (paper: 128)
+        n_steps: steps: three rounds each in "default", one in "fast" (paper: 100)
+        n_grad: neighbours that the gradient is averaged over, a round takes 1/8 of them (paper: 50)
+        n_flip: positions per step; a round tries twice as many and keeps at most so many (paper: 20)
+        n_cand: tokens per position and step; a round tries 1/32 of them (paper: 128)
         starts: drafts that a trigger may start from (ours; paper: one, by a language model)
         patience: steps without a gain that end a passage, 0 for never (ours; paper: never)
         seconds: wall time after which no step begins, 0 for no limit (paper: 7200 per passage)
@@ -105,7 +108,8 @@ class Gaslite:
         def goal(vectors: NDArray[np.float32]) -> Goal:
             return Goal(centroid(model, vectors), self.norm_weight, self.fluency_weight, surprise)
 
-        searches = begun(view, rng, self, goal, n_starts=self.starts)
+        rivals = 1 if self.profile == "paper" else RIVALS
+        searches = begun(view, rng, self, goal, n_starts=self.starts, n_rivals=rivals)
         climb(view, searches, self._step, Limits(self.n_steps, self.seconds, self.flops, self.patience))
         return told(view, searches, "gaslite")
 

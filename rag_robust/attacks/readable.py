@@ -28,6 +28,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from rag_robust.attacks._drafts import nexts
 from rag_robust.attacks._flip import clusters
 from rag_robust.attacks._view import View
 from rag_robust.errors import BudgetError, SuiteError
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from rag_robust.generate.language_model import LanguageModel
 
 __all__ = ["Readable"]
-
-POOL = 4
-"""So many times `n_next` tokens are looked at for `n_next` that can be read."""
 
 Step = Callable[[int], None]
 
@@ -147,21 +145,10 @@ class Readable:
 
     def _drafts(self, model: LanguageModel, beams: Sequence[Beam]) -> Iterator[Beam]:
         """Every beam with one more token, for each token that it may go on with."""
-        likely = model.next_log_probs([beam.text for beam in beams])
-        nexts = likely.topk(min(POOL * self.n_next, likely.shape[1]), dim=1)
-        rows = zip(beams, nexts.values.tolist(), nexts.indices.tolist(), strict=True)
-        for beam, logs, tokens in rows:
-            texts = model.continued(beam.text, tokens)
-            options = [(t, log) for t, log in zip(texts, logs, strict=True) if t != beam.text]
-            for text, log in _nucleus(options, self.top_p)[: self.n_next]:
+        options = nexts(model, [beam.text for beam in beams], self.n_next, self.top_p)
+        for beam, found in zip(beams, options, strict=True):
+            for text, log in found:
                 yield Beam(text, beam.log_prob + log, beam.n_tokens + 1)
-
-
-def _nucleus(options: Sequence[tuple[str, float]], top_p: float) -> list[tuple[str, float]]:
-    """The first options, as few as make up the share `top_p` of the probability of all; at least one."""
-    shares = np.exp([log for _, log in options])
-    before = np.cumsum(shares) - shares
-    return [option for option, mass in zip(options, before, strict=True) if mass < top_p * shares.sum()]
 
 
 def _centre(vectors: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -25,8 +25,9 @@ def load(
 ) -> Corpus:
     """A corpus by its source, cut to size.
 
-    Sources: `tiny`, `wikipedia`, `economy` (built in), `beir:PATH` or `beir:PATH#split`,
-    `hf:org/name` or `hf:/local/folder`, `irds:beir/scifact/test`, `files:docs/**/*.md`.
+    Sources: `tiny`, `wikipedia`, `economy` (built in), `economy:100` (larger), `beir:PATH` or
+    `beir:PATH#split`, `hf:org/name` or `hf:/local/folder`, `irds:beir/scifact/test`,
+    `files:docs/**/*.md`.
 
     Args:
         source: one of the above.
@@ -107,6 +108,7 @@ _BUILT_IN: dict[str, Callable[[], Corpus]] = {
 }
 _FORMATS: dict[str, Callable[[str], Corpus]] = {
     "beir": _beir,
+    "economy": economy.sized,
     "files": files.read,
     "hf": _huggingface,
     "irds": irds.read,

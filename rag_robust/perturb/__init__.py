@@ -1,57 +1,185 @@
-"""Perturbations of texts by name: "typo", or a person's own "package.module:function"."""
+"""Perturbations by name: of queries ("typo"), of passages ("counterfactual"), or "package.module:function".
+
+A name may carry parameters, "keyboard?share=0.3". The same operators serve suites, the command line
+and a plain call, which runs the operator and holds the result against what it promised:
+
+>>> from rag_robust import perturb
+>>> perturb.apply("word-order", "What was sold in 1992?", seed=0).result is not None
+True
+"""
 
 from __future__ import annotations
 
 import functools
 import importlib
 import inspect
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Literal, cast
 
 from rag_robust.errors import SuiteError, nearest
-from rag_robust.perturb import query
-from rag_robust.types import Perturbation
+from rag_robust.perturb import context
+from rag_robust.perturb import query as rewordings
+from rag_robust.perturb._rivals import rival, stale_value
+from rag_robust.perturb._worded import worded
+from rag_robust.perturb.applied import Applied, ChangePassages, checked, checked_passages, drops
+from rag_robust.perturb.knowledge import Known, known
+from rag_robust.perturb.promises import promised
+from rag_robust.seeds import generator
+from rag_robust.types import Passage, Perturbation, Query
 
-__all__ = ["load", "names"]
+__all__ = [
+    "Applied",
+    "ChangePassages",
+    "Known",
+    "apply",
+    "apply_to_passages",
+    "checked",
+    "checked_passages",
+    "describe",
+    "drops",
+    "known",
+    "load",
+    "load_document",
+    "names",
+    "promised",
+    "rival",
+    "stale_value",
+    "sweep",
+]
+
+_ON_PASSAGES = frozenset(
+    "typo keyboard swap omit homoglyph ocr zero_width letter_case synonym drop_stop_words".split()
+)
+_Operator = Callable[..., object]
 
 
-def names() -> list[str]:
-    """The perturbations of queries that come with the package."""
-    return sorted(query.__all__)
+def names(applies_to: Literal["query", "passages"] = "query") -> list[str]:
+    """The perturbations that come with the package; those of words apply to passages as well."""
+    return sorted(rewordings.__all__ if applies_to == "query" else {*context.__all__, *_ON_PASSAGES})
+
+
+def describe(name: str) -> str:
+    """The first line of what an operator says about itself."""
+    attribute = name.partition("?")[0].replace("-", "_")
+    found = getattr(rewordings, attribute, None) or getattr(context, attribute, None)
+    return (inspect.getdoc(found) or "").partition("\n")[0]
 
 
 def load(name: str, **parameters: object) -> Perturbation:
-    """The perturbation `(text, rng) -> text` of that name, with its parameters set.
+    """The perturbation `(text, rng) -> text` of that name, with its parameters set; it is not checked.
 
     Hyphens and underscores are the same. Parameters are the function's keyword-only ones.
 
     Raises:
-        SuiteError: no such name or parameter (with the nearest known), or a value of another type
-            than the parameter's default.
+        SuiteError: no such name or parameter (with the nearest known), a value of another type
+            than the parameter's default, or a parameter left out that has no default.
     """
-    function = _external(name) if ":" in name else _own(name)
+    return cast("Perturbation", _loaded(name, rewordings.__all__, rewordings, parameters))
+
+
+def load_document(name: str, **parameters: object) -> ChangePassages:
+    """The change of passages `(passages, query, rng, known) -> passages | None` of that name; not checked.
+
+    A perturbation of words ("ocr", "typo") is done to every passage's text: redrawn up to 8 times
+    where it breaks a promise or an answer, and else that passage stays as it is.
+
+    Raises:
+        SuiteError: as `load`.
+    """
+    attribute = name.partition("?")[0].replace("-", "_")
+    if attribute in _ON_PASSAGES:
+        return functools.partial(worded, operator=load(name, **parameters))
+    return cast("ChangePassages", _loaded(name, names("passages"), context, parameters))
+
+
+def apply(
+    name: str, text: str, *, seed: int = 0, answers: Sequence[str] = (), **parameters: object
+) -> Applied[str]:
+    """Reword a text and check the result: `Applied(kind, result, reason, edits, intensity, seed)`.
+
+    Nothing to change and broken promises give no result and a reason; count them with `drops`.
+
+    Raises:
+        SuiteError: as `load`.
+    """
+    rng = generator(seed, "perturb", name, parameters, text)
+    return replace(checked(load(name, **parameters), text, rng, answers=answers, kind=name), seed=seed)
+
+
+def apply_to_passages(
+    name: str,
+    passages: Sequence[Passage],
+    query: Query,
+    world: Known,
+    *,
+    seed: int = 0,
+    **parameters: object,
+) -> Applied[tuple[Passage, ...]]:
+    """Change the passages a generator would be given for a query, and check the result.
+
+    Raises:
+        SuiteError: as `load`.
+    """
+    rng = generator(seed, "perturb", name, parameters, query.id)
+    operator = load_document(name, **parameters)
+    return replace(checked_passages(operator, passages, query, rng, world, kind=name), seed=seed)
+
+
+def sweep(name: str, **values: Sequence[object]) -> list[str]:
+    """The names of an operator with every combination of parameter values.
+
+    >>> sweep("top", k=(1, 5))
+    ['top?k=1', 'top?k=5']
+    """
+    given = product(*([f"{key}={value}" for value in some] for key, some in values.items()))
+    return [f"{name}?{'&'.join(one)}" for one in given]
+
+
+def _loaded(name: str, own: Sequence[str], where: object, parameters: dict[str, object]) -> _Operator:
+    """The function with its parameters, those in the name and those given, all of them looked at."""
+    bare, _, options = name.partition("?")
+    function = _external(bare) if ":" in bare else _own(bare, own, where)
     known = {
         p.name: p.default
         for p in inspect.signature(function).parameters.values()
         if p.kind is inspect.Parameter.KEYWORD_ONLY
     }
-    for key, value in parameters.items():
+    given = _options(bare, options, known) | parameters
+    for key, value in given.items():
         if key not in known:
             hint = nearest(key, known) if known else "it takes none"
-            raise SuiteError(f'perturbation "{name}" has no parameter "{key}"; {hint}')
-        _check_type(name, key, value, known[key])
-    return functools.partial(function, **parameters) if parameters else function
+            raise SuiteError(f'perturbation "{bare}" has no parameter "{key}"; {hint}')
+        _check_type(bare, key, value, known[key])
+    for key, default in known.items():
+        if default is inspect.Parameter.empty and key not in given:
+            raise SuiteError(f'perturbation "{bare}" needs "{key}"')
+    return functools.partial(function, **given) if given else function
 
 
-def _own(name: str) -> Callable[..., str]:
+def _options(name: str, options: str, known: dict[str, object]) -> dict[str, object]:
+    """The parameters written in a name, read as the type of their default."""
+    found: dict[str, object] = {}
+    for option in filter(None, options.split("&")):
+        key, _, value = option.partition("=")
+        kind = type(known.get(key, ""))
+        try:
+            found[key] = kind(value) if kind in (int, float) else value
+        except ValueError:
+            raise SuiteError(f'perturbation "{name}": {key} is a number, got "{value}"') from None
+    return found
+
+
+def _own(name: str, own: Sequence[str], where: object) -> _Operator:
     attribute = name.replace("-", "_")
-    if attribute not in query.__all__:
-        hint = nearest(name, names())
+    if attribute not in own:
+        hint = nearest(name, own)
         raise SuiteError(f'no perturbation "{name}"; {hint}; your own is written "package.module:function"')
-    return cast("Callable[..., str]", getattr(query, attribute))
+    return cast("_Operator", getattr(where, attribute))
 
 
-def _external(name: str) -> Callable[..., str]:
+def _external(name: str) -> _Operator:
     where, _, attribute = name.partition(":")
     try:
         module = importlib.import_module(where)
@@ -61,7 +189,7 @@ def _external(name: str) -> Callable[..., str]:
     function = getattr(module, attribute, None)
     if not callable(function):
         raise SuiteError(f'perturbation "{name}": "{where}" has no function "{attribute}"')
-    return cast("Callable[..., str]", function)
+    return cast("_Operator", function)
 
 
 def _check_type(name: str, key: str, value: object, default: object) -> None:

@@ -16,7 +16,7 @@ from rag_robust.errors import UsageError
 from rag_robust.perturb.stated import states
 from rag_robust.text import STOP_WORDS, sentences, words
 
-__all__ = ["evidence_removed", "lexically_different"]
+__all__ = ["OPENINGS", "evidence_removed", "lexically_different"]
 
 _LEAST_WORDS = 5
 _RULE = re.compile(r"\s*\|?\s*:?-{3,}:?\s*(\|\s*:?-{3,}:?\s*)*\|?\s*$")
@@ -36,7 +36,7 @@ _DATED_FRAMES = {4: _IN, 7: _IN, 10: ("on {label}, {clauses}.", "as of {label}, 
 _BARE = ("{clauses}.", "here, {clauses}.", "next, {clauses}.")
 _LEADS = ("Told in sentences:", "Put into words:", "Written out, line by line:")
 _VERBS = ("was", "is given as", "is listed as", "is recorded as")
-_OPENINGS = (
+OPENINGS = (
     "Furthermore,",
     "In addition,",
     "Besides this,",
@@ -100,9 +100,8 @@ def lexically_different(
     teller = _Teller(kept, STOP_WORDS.union(words(text)), rng)
     blocks = list(_blocks(text))
     result = "\n\n".join(filter(None, (_retold(blocks, i, teller) for i in range(len(blocks)))))
-    if result == text or _jaccard(text, result) > ceiling or any(answer not in result for answer in kept):
-        return None
-    return result
+    lost = not words(result) or any(answer not in result for answer in kept)
+    return None if result == text or lost or _jaccard(text, result) > ceiling else result
 
 
 def _is_row(line: str) -> bool:
@@ -209,10 +208,9 @@ def _reframed(parts: Sequence[str], teller: _Teller) -> str:
     order = teller.rng.permutation(len(parts))
     if len(parts) > 1 and (order[:-1] < order[1:]).all():
         order = order[::-1]
-    openings = teller.rng.permutation(len(_OPENINGS))
+    openings = teller.rng.permutation(len(OPENINGS))
     return " ".join(
-        f"{_OPENINGS[openings[n % len(openings)]]} {_joined_on(parts[i], teller)}"
-        for n, i in enumerate(order)
+        f"{OPENINGS[openings[n % len(openings)]]} {_joined_on(parts[i], teller)}" for n, i in enumerate(order)
     )
 
 

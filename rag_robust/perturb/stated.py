@@ -8,7 +8,7 @@ from decimal import Decimal
 from rag_robust.errors import UsageError
 from rag_robust.text import normalise
 
-__all__ = ["states"]
+__all__ = ["number_in", "places", "states"]
 
 _SCALES = {"hundred": 2, "thousand": 3, "k": 3, "million": 6, "mn": 6, "m": 6, "billion": 9, "bn": 9, "b": 9}
 _SCALES |= {"trillion": 12, "tn": 12}
@@ -38,6 +38,39 @@ def states(text: str, answer: str) -> bool:
     return re.search(left + re.escape(bare) + right, normalise(text)) is not None
 
 
+def places(text: str, answer: str) -> list[tuple[int, int]]:
+    """Start and end of every place that states the answer; of numbers, digits and scale without the unit.
+
+    Differs from `states` in accents: "Zurich" is not found in "Zürich".
+    """
+    bare = normalise(answer)
+    values = _values(bare) if _NUMERIC_ANSWER.match(bare) else set()
+    if values:
+        return [span for span, meant in _numbers(text) if not values.isdisjoint(meant)]
+    plain = answer.split()
+    left = r"(?<!\w)" if _needs_edge(bare[0]) else ""
+    right = r"(?!\w)" if _needs_edge(bare[-1]) else ""
+    pattern = left + r"\s+".join(map(re.escape, plain)) + right
+    return [m.span() for m in re.finditer(pattern, text, re.IGNORECASE)]
+
+
+def number_in(text: str) -> tuple[int, int] | None:
+    """Start and end of the only number in the text, with its scale; None for no number or several."""
+    found = [span for span, _ in _numbers(text)]
+    return found[0] if len(found) == 1 else None
+
+
+def _numbers(text: str) -> list[tuple[tuple[int, int], set[Decimal]]]:
+    """Every number as it is written, the longest where two readings overlap, and the values it may mean."""
+    found = [m for pattern in (_SPACED, _NUMBER) for m in re.finditer(pattern.pattern, text, re.IGNORECASE)]
+    longest = sorted(found, key=lambda m: (m.start() - m.end(), m.start()))
+    kept: list[re.Match[str]] = []
+    for match in longest:
+        if not any(match.start() < other.end() and other.start() < match.end() for other in kept):
+            kept.append(match)
+    return [(m.span(), _meant(m)) for m in sorted(kept, key=lambda m: m.start())]
+
+
 def _needs_edge(character: str) -> bool:
     """True for scripts that put spaces between words: "no" is not in "Norway", 東京 is in 東京都."""
     return character.isdigit() or character.islower()
@@ -47,11 +80,15 @@ def _values(text: str) -> set[Decimal]:
     """Every value that a number in the text may mean, with and without its scale."""
     found: set[Decimal] = set()
     for match in [*_NUMBER.finditer(text), *_SPACED.finditer(text)]:
-        plain = _readings(re.sub(r"[ '’]", "", match[1]))
-        found |= plain
-        if match[2]:
-            found |= {value.scaleb(_SCALES[match[2]]) for value in plain}
+        found |= _meant(match)
     return found
+
+
+def _meant(match: re.Match[str]) -> set[Decimal]:
+    """The values of one written number, with and without its scale."""
+    plain = _readings(re.sub(r"[ '’]", "", match[1]))
+    scale = _SCALES.get((match[2] or "").casefold(), 0)
+    return plain | {value.scaleb(scale) for value in plain}
 
 
 def _readings(digits: str) -> set[Decimal]:

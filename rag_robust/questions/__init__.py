@@ -1,7 +1,7 @@
-"""Questions with verified answers, written from the tables of a corpus.
+"""Questions with verified answers: facts of a corpus as a graph, and questions that query it.
 
-Today one fact makes one question (`single`); questions over several passages will stand beside it.
-The public names load lazily.
+`prepare` reads a corpus, `write_questions` asks over one fact or several; `synthesise` asks over
+single table cells, which is all that a suite's question task needs. The public names load lazily.
 """
 
 from __future__ import annotations
@@ -11,11 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rag_robust.questions.question import Question, QuestionSet
+    from rag_robust.questions.quota import write_questions
     from rag_robust.questions.single import synthesise
+    from rag_robust.questions.world import World, prepare
 
-__all__ = ["Question", "QuestionSet", "synthesise"]
+__all__ = ["Question", "QuestionSet", "World", "prepare", "synthesise", "write_questions"]
 
-_WHERE = {"Question": "question", "QuestionSet": "question", "synthesise": "single"}
+_WHERE = {
+    "Question": "question",
+    "QuestionSet": "question",
+    "World": "world",
+    "prepare": "world",
+    "synthesise": "single",
+    "write_questions": "quota",
+}
 
 
 def __getattr__(name: str) -> Any:  # any type: it is what the module holds under that name

@@ -23,32 +23,62 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A header row, body rows of the same length, and the first sentence of the line above."""
+    """A header row, body rows of the same length, and the first sentence of the line above.
+
+    `top` is the span from the caption's line to the end of the header row, `end` where the last
+    row ends.
+    """
 
     caption: str
     header: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    top: tuple[int, int] = (0, 0)
+    end: int = 0
 
 
 def tables(text: str) -> Iterator[Table]:
     """The tables of a text, in order.
 
     A table is a line with pipes, a line of dashes and pipes, and further lines that begin with a
-    pipe. Rows of another length than the header are left out: their cells have no column for sure.
+    pipe. Without the line of dashes, as HTML tables come, at least three lines with pipes are one
+    if every cell of the first is words and a column below it holds digits only. Rows of another
+    length than the header are left out: their cells have no column for sure.
     """
     lines = list(_lines(text))
-    for i in range(len(lines) - 1):
-        line, start = lines[i]
-        if not (_is_row(line) and _RULE.match(lines[i + 1][0].strip())):
+    i = 0
+    while i < len(lines):
+        n = next((j for j in range(i, len(lines)) if not _is_row(lines[j][0])), len(lines)) - i
+        if n == 0:
+            i += 1
             continue
-        header = _cells(line, start)
-        body = []
-        for row, at in lines[i + 2 :]:
-            if not _is_row(row):
-                break
-            body.append(_cells(row, at))
-        rows = tuple(row for row in body if len(row) == len(header))
-        yield Table(_caption(lines[:i]), tuple(cell.text for cell in header), rows)
+        found = _table(lines, i, i + n)
+        if found is not None:
+            yield found
+        i += n
+
+
+def _table(lines: list[tuple[str, int]], first: int, last: int) -> Table | None:
+    """The table in the run of rows `first` to `last`, if it is one."""
+    ruled = [i for i in range(first + 1, last) if _RULE.match(lines[i][0].strip())]
+    at = ruled[0] - 1 if ruled else first
+    line, start = lines[at]
+    header = _cells(line, start)
+    body = [_cells(*row) for row in lines[at + (2 if ruled else 1) : last]]
+    rows = tuple(row for row in body if len(row) == len(header))
+    if not ruled and not _has_header(header, rows):
+        return None
+    caption, begin = _caption(lines[:at])
+    top = (start if begin is None else begin, start + len(line))
+    return Table(
+        caption, tuple(cell.text for cell in header), rows, top, lines[last - 1][1] + len(lines[last - 1][0])
+    )
+
+
+def _has_header(header: tuple[Cell, ...], rows: tuple[tuple[Cell, ...], ...]) -> bool:
+    if len(rows) < 2 or len(header) < 2 or any(c.isdigit() for cell in header for c in cell.text):
+        return False
+    columns = list(zip(*rows, strict=True))
+    return any(all(any(c.isdigit() for c in cell.text) for cell in column) for column in columns)
 
 
 def _lines(text: str) -> Iterator[tuple[str, int]]:
@@ -79,10 +109,12 @@ def _cells(line: str, at: int) -> tuple[Cell, ...]:
     return tuple(cells)
 
 
-def _caption(above: list[tuple[str, int]]) -> str:
-    """The first sentence of the nearest line above that is not blank, if it is no table."""
-    for line, _ in reversed(above):
+def _caption(above: list[tuple[str, int]]) -> tuple[str, int | None]:
+    """The first sentence of the nearest line above that is not blank, if it is no table; its start."""
+    for line, at in reversed(above):
         if line.strip():
             plain = line.replace("*", "").strip("#: ")
-            return "" if _is_row(line) else _SENTENCE_END.split(plain, maxsplit=1)[0].strip(": ")
-    return ""
+            if _is_row(line):
+                return "", None
+            return _SENTENCE_END.split(plain, maxsplit=1)[0].strip(": "), at
+    return "", None

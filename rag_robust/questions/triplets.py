@@ -10,7 +10,7 @@ from rag_robust.questions.tables import Table, tables
 from rag_robust.text import normalise
 from rag_robust.types import Corpus, Fact, Passage
 
-__all__ = ["SAME_RELATION", "Stated", "from_tables", "stated"]
+__all__ = ["NAME", "SAME_RELATION", "Stated", "from_tables", "stated", "subject_of"]
 
 SAME_RELATION: Mapping[str, str] = {
     "euro reference rate on the last working day": "year-end euro reference rate",
@@ -24,13 +24,15 @@ _ONLY_DATE = re.compile(rf"{_DATE}$")
 _DATES = re.compile(_DATE)
 _CAPITAL = r"(?![a-z\d_])\w[^\s,:;()]*"
 _LINK = r"(?:(?:and|da|de|del|des|du|la|of|the|van|von) )*(?:d['’])?"
-_NAME = rf"{_CAPITAL}(?: {_LINK}{_CAPITAL})*(?: \([^)]+\))?"
-_ABOUT = re.compile(rf"^(?P<what>.+?) (?:of|for|in) (?:the )?(?P<who>{_NAME})")
-_NAMED = re.compile(rf"^(?P<who>{_NAME}): *(?P<what>\S.*)")
+NAME = rf"{_CAPITAL}(?: {_LINK}{_CAPITAL})*(?: \([^)]+\))?"
+_ABOUT = re.compile(rf"^(?P<what>.+?) (?:of|for|in) (?:the )?(?P<who>{NAME})")
+_NAMED = re.compile(rf"^(?P<who>{NAME}): *(?P<what>\S.*)")
+_PROFILE = re.compile(rf"^\w+ [a-z]\w*: (?P<who>{NAME})$")
 _MEASURE = re.compile(rf"^(?P<what>[^,:;]+?) (?:of|for|in|on) {_DATE}")
 _UNIT_IN_CAPTION = re.compile(rf", in (?P<unit>(?!{_DATE})[^,;:]+)")
 _UNIT_IN_NAME = re.compile(r"^(?P<name>.*\S) (?:in (?P<plain>[^()]+)|\((?P<bracket>[^()]+)\))$")
 _ATTRIBUTE_COLUMNS = frozenset({"attribute", "field", "indicator", "item", "measure", "metric", "property"})
+_DATE_COLUMNS = frozenset({"as of", "date", "month", "period", "year"})
 _EMPTY = frozenset({"", "-", "–", "—", ".", "..", "...", "?", "n/a", "na", "n.a.", "none", "null"})
 
 
@@ -40,10 +42,17 @@ _Rule = Callable[[Table, str, str, str], tuple[str, str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """A fact and the unit its table gives it ("" if it names none)."""
+    """A fact and the unit its table gives it ("" if it names none).
+
+    `evidence` is the span of its row, `header` that of caption and header row, `kind` what the
+    column of the subject is called, if the rows are things.
+    """
 
     fact: Fact
     unit: str
+    evidence: tuple[int, int] = (0, 0)
+    header: tuple[int, int] = (0, 0)
+    kind: str = ""
 
 
 def from_tables(corpus: Corpus) -> list[Fact]:
@@ -56,11 +65,12 @@ def from_tables(corpus: Corpus) -> list[Fact]:
     3. Rows of things: otherwise. The label is who, the column header what, a single date in the
        caption when; column headers that are dates are when, and the caption what.
 
-    In rule 3, a header that is only the noun of a longer phrase in the caption ("Rate" under "Last
-    euro reference rates of 2010") takes the phrase. An undated value whose relation is dated
-    elsewhere in the corpus is named after its document ("population in the country profile", from
-    the title "Country profile: Kenya"), or it would contradict the dated ones. Empty cells and
-    tables that do not say whom they are about give nothing; a bare number is nobody's name.
+    In rule 3, a column of dates called "Year", "Date" or the like says when for its row, and a header
+    that is only the noun of a longer phrase in the caption ("Rate" under "Last euro reference rates
+    of 2010") takes the phrase. An undated value whose relation is dated elsewhere in the corpus is
+    named after its document ("population in the country profile", from the title "Country profile:
+    Kenya"), or it would contradict the dated ones. Empty cells and tables that do not say whom they
+    are about give nothing; a bare number is nobody's name.
     """
     return [found.fact for found in stated(corpus)]
 
@@ -88,28 +98,39 @@ def _told_apart(one: Stated, passage: Passage, dated: set[str]) -> Stated:
 def _facts(table: Table, passage: Passage) -> Iterator[Stated]:
     """The facts of one table: (subject, column or label, valid) for each cell but the labels."""
     labels = [row[0].text for row in table.rows]
+    kind = ""
     if labels and all(_ONLY_DATE.match(label) for label in labels):
         rule: _Rule = _dated_rows
     elif len(table.header) == 2 and table.header[0].lower() in _ATTRIBUTE_COLUMNS:
         rule = _attribute_rows
     else:
-        rule = _thing_rows
+        rule, kind = _thing_rows, table.header[0].lower()
+    when = _date_column(table) if rule is _thing_rows else 0
     for row in table.rows:
-        for column, cell in zip(table.header[1:], row[1:], strict=True):
+        for i, (column, cell) in enumerate(zip(table.header[1:], row[1:], strict=True), 1):
             subject, name, valid = rule(table, passage.title, row[0].text, column)
-            if not any(c.isalpha() for c in subject) or not name or cell.text.lower() in _EMPTY:
+            valid = row[when].text if when else valid
+            if i == when or not any(c.isalpha() for c in subject) or not name or cell.text.lower() in _EMPTY:
                 continue
             relation, unit = _split_unit(name, table.caption)
             fact = Fact(subject, relation, cell.text, valid, passage.id, cell.start, cell.end)
-            yield Stated(fact, unit)
+            yield Stated(fact, unit, (row[0].start, row[-1].end), table.top, kind)
+
+
+def _date_column(table: Table) -> int:
+    """The first column after the labels that holds dates only and is called so; 0 if there is none."""
+    for i, name in enumerate(table.header[1:], 1):
+        if name.lower() in _DATE_COLUMNS and all(_ONLY_DATE.match(row[i].text) for row in table.rows):
+            return i
+    return 0
 
 
 def _dated_rows(table: Table, title: str, label: str, column: str) -> tuple[str, str, str]:
-    return _subject(table.caption, title), column, label
+    return subject_of(table.caption, title), column, label
 
 
 def _attribute_rows(table: Table, title: str, label: str, _column: str) -> tuple[str, str, str]:
-    return _subject(table.caption, title), label, _single_date(table.caption)
+    return subject_of(table.caption, title), label, _single_date(table.caption)
 
 
 def _thing_rows(table: Table, _title: str, label: str, column: str) -> tuple[str, str, str]:
@@ -126,9 +147,10 @@ def _phrase(column: str, phrase: str) -> str:
     return noun.sub(column.lower(), phrase, count=1) if noun.search(phrase) else column
 
 
-def _subject(caption: str, title: str) -> str:
+def subject_of(caption: str, title: str) -> str:
+    """Whom a table or a list is about: "What of Who", "Who: what" or "Country profile: Who"."""
     for text in (caption, title):
-        about = _ABOUT.match(text) or _NAMED.match(text)
+        about = _ABOUT.match(text) or _NAMED.match(text) or _PROFILE.match(text)
         if about:
             return about["who"].strip()
     return "" if _DATES.search(title) else title.strip()

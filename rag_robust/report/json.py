@@ -1,4 +1,4 @@
-"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.2."""
+"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.3."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from rag_robust import __version__
 from rag_robust.gates import EXIT, GateResult, Number, Result
 from rag_robust.report.comparison import METRIC, Cell, Comparison, compare
 from rag_robust.report.files import write_text
+from rag_robust.report.ranked import Ranked, ranked
 from rag_robust.types import Estimate
 
 __all__ = ["SCHEMA_VERSION", "to_json", "write_json"]
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 """Major: a reader may break. Minor: keys were added."""
 
 
@@ -39,6 +40,7 @@ def to_json(result: Result) -> dict[str, object]:
         "gates": [_gate(gate) for gate in result.gates],
         "estimates": [_number(number) for number in result.numbers],
         "comparison": _comparison(compared) if (compared := compare(result)) else None,
+        "ranked": [_ranked(one) for one in ranked(result)],
         "failures": list(_failures(result)),
         "problems": list(result.problems),
         "suite": result.suite.model_dump(mode="json", by_alias=True),
@@ -121,6 +123,44 @@ def _cell(cell: Cell) -> dict[str, object]:
         **_estimate(cell.estimate),
         "first": _estimate(cell.first),
         "held_in": _finite(known.value) if known and known.n else None,
+    }
+
+
+def _ranked(one: Ranked) -> dict[str, object]:
+    """Attacks and certificates of one threat; seconds differ from run to run and are left out."""
+    return {
+        "system": one.system,
+        "threat": one.threat,
+        "k": one.k,
+        "clean": _estimate(one.clean) if one.clean else None,
+        "attacks": [
+            {
+                "task": a.task,
+                "name": a.name,
+                "success": _estimate(a.success),
+                "entered": _estimate(a.entered),
+                "within_ten": _estimate(a.within_ten),
+                "boost": _estimate(a.boost),
+                "swaps": _finite(a.swaps),
+                "calls": _finite(a.calls),
+            }
+            for a in one.attacks
+        ],
+        "certificates": [
+            {
+                "task": p.task,
+                "name": p.name,
+                "ranker": p.ranker,
+                "alpha": p.alpha,
+                "certified": _estimate(p.certified),
+                "curve": [{"k": k, **_estimate(e)} for k, e in p.curve],
+                "broken": _estimate(p.broken),
+                "hostile": _estimate(p.hostile),
+                "samples": _finite(p.samples),
+            }
+            for p in one.proofs
+        ],
+        "most_swaps": dict(one.most_swaps),
     }
 
 

@@ -12,6 +12,8 @@ from rag_robust.report.answered import Cell, grid
 from rag_robust.report.changes import Told, told
 from rag_robust.report.comparison import METRIC, compare
 from rag_robust.report.figures import Bars, Plot, Square, bar, interval_plots, rank_bars, squares, verdict_bar
+from rag_robust.report.ranked import ranked
+from rag_robust.report.ranked_page import Beside, beside
 from rag_robust.report.rankings import Library, Scene
 from rag_robust.report.rows import Row, rows
 from rag_robust.report.words import GLOSSARY, about, figure, interval, label, level, limits, whose
@@ -88,6 +90,7 @@ class Page:
     metric: str
     columns: tuple[tuple[str, str], ...]
     lines: dict[str, tuple[Square | None, ...]]
+    ranked: tuple[Beside, ...]
     sections: tuple[Section, ...]
     passages: tuple[tuple[str, str, str, str, str], ...]
     glossary: dict[str, str]
@@ -116,6 +119,7 @@ def page(store: Store) -> Page:
         metric=METRIC,
         columns=tuple((c.system, c.situation) for c in compared.columns) if compared else (),
         lines=squares(compared) if compared else {},
+        ranked=tuple(beside(ranked(result))),
         sections=tuple(sections),
         passages=tuple(library.entries()),
         glossary=GLOSSARY,
@@ -252,8 +256,8 @@ def _task_facts(task: Task, dropped: dict[str, int]) -> Iterator[tuple[str, str]
         yield "the attacker knows", knows[task.knows]
         if task.surrogates:
             yield "encoders it has instead of the victim's", ", ".join(task.surrogates)
-        if task.trials > 1:
-            yield "trials", str(task.trials)
+        if task.runs > 1:
+            yield "trials", str(task.runs)
         if task.concept:
             yield "concept", task.concept
         yield "passages", str(task.passages)

@@ -12,7 +12,7 @@ from html import escape
 
 from rag_robust.report.words import visible
 
-__all__ = ["Axis", "axis", "histogram", "scale", "stack", "track"]
+__all__ = ["Axis", "axis", "curve", "histogram", "scale", "stack", "track"]
 
 _TRACK_HEIGHT = 22
 _BARS_HEIGHT = 84
@@ -106,6 +106,23 @@ def histogram(counts: Sequence[tuple[str, int]], *, hot: int, says: str) -> str:
     if 0 < hot < len(counts):
         parts.append(_line(round(hot * width, 2), 4, round(hot * width, 2), _GROUND, "limit"))
     return _svg(parts, _BARS_HEIGHT, "bars", says)
+
+
+def curve(points: Sequence[tuple[int, float, float, float]], *, says: str) -> str:
+    """Shares with their intervals (place, value, low, high) side by side, on an axis from 0 to 1."""
+    width, height = 100 / max(1, len(points)), _GROUND - 6
+
+    def at(share: float) -> float:
+        return round(_GROUND - height * share, 1)
+
+    parts = [_line(0, at(share), 100, at(share), "grid") for share in (0.5, 1.0)]
+    parts.append(_line(0, _GROUND, 100, _GROUND, "ground"))
+    for i, (place, value, low, high) in enumerate(points):
+        x = round((i + 0.5) * width, 2)
+        parts.append(_line(x, at(low), x, at(high), "whisker"))
+        parts.append(f'<circle cx="{x}%" cy="{at(value)}" r="3.5" class="dot"/>')
+        parts.append(f'<text x="{x}%" y="{_GROUND + 14}" text-anchor="middle">{place}</text>')
+    return _svg(parts, _BARS_HEIGHT, "bars own", says)
 
 
 def stack(parts: Sequence[tuple[str, int]], *, says: str) -> str:

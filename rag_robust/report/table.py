@@ -11,6 +11,8 @@ from rich.text import Text
 
 from rag_robust.gates import EXIT, GateResult, Number, Result
 from rag_robust.report.comparison import FIRST, METRIC, Cell, Comparison, compare
+from rag_robust.report.ranked import ranked
+from rag_robust.report.ranked_table import ranked_tables
 from rag_robust.report.words import cut, figure, interval, limits, scored, spread, visible, whose
 from rag_robust.suite import Task
 from rag_robust.types import Verdict
@@ -58,7 +60,9 @@ def summary(result: Result) -> Group:
     compared = compare(result)
     if compared:
         parts += _compared(compared)
-    if compared and len(result.suite.task) > _MOST_TASKS:
+    beside = ranked(result)
+    parts += ranked_tables(beside)
+    if (compared or beside) and len(result.suite.task) > _MOST_TASKS:
         hint = f"The other numbers of {len(result.suite.task)} tasks are in the report and in result.json."
         return Group(*parts, Text(), Text(hint, "dim"), *_problems(result), _conclusion(result))
     if result.numbers:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,8 +28,11 @@ _WORD = re.compile(r"\w+", re.UNICODE)
 
 
 def tokens(text: str, stop_words: frozenset[str] = frozenset()) -> list[str]:
-    """Lower-case runs of letters, digits and underscores, without the stop words; no stemming."""
-    return [word for word in _WORD.findall(text.lower()) if word not in stop_words]
+    """Runs of letters, digits and underscores in lower case, without the stop words; no stemming.
+
+    Each run is lower-cased by itself, so that what it becomes does not depend on its neighbours.
+    """
+    return [word for word in map(str.lower, _WORD.findall(text)) if word not in stop_words]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +40,8 @@ class BM25:
     """A BM25 index beside the word lists it was made from; made by `bm25`.
 
     `words` gives the words of each passage as numbers, `vocabulary` a word's number, `names` and
-    `keys` the id and its `order_key` per position of the engine, which is None without any word.
+    `keys` the id and its `order_key` per position of the engine, which is None without any word,
+    `mean` the words per passage.
     """
 
     k1: float
@@ -46,6 +52,7 @@ class BM25:
     names: tuple[str, ...]
     keys: NDArray[np.uint64]
     engine: Any
+    mean: float
 
     @property
     def fingerprint(self) -> str:
@@ -57,6 +64,61 @@ class BM25:
         """The `k` best hits per text; passages that share no word with it are not hits."""
         check_k(k)
         return [self._one(text, k) for text in texts]
+
+    def score(self, query: str, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Scores (n,) of any texts by this index's idf and mean length, which do not move.
+
+        For the full text of an indexed passage it is the score of `search`, bit for bit.
+        """
+        return self.weigh(query, *self.count(query, texts))
+
+    def count(self, query: str, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """How often each word of `terms(query)` is in each text, (n, m), and how long each is, (n,)."""
+        terms = self.terms(query)
+        frequencies = np.zeros((len(texts), len(terms)), np.int64)
+        lengths = np.zeros(len(texts), np.int64)
+        for i, text in enumerate(texts):
+            words = tokens(text, self.stop_words)
+            lengths[i] = len(words)
+            found = Counter(words)
+            frequencies[i] = [found[term] for term in terms]
+        return frequencies, lengths
+
+    def weigh(
+        self,
+        query: str,
+        frequencies: NDArray[np.int64],
+        lengths: NDArray[np.int64],
+        *,
+        drift: tuple[int, float] = (0, 0.0),
+    ) -> NDArray[np.float64]:
+        """Scores (n,) of texts that hold the query's words that often, (n, m), and are that long, (n,).
+
+        `drift` adds to the number of passages with a word, and to the mean length: what edits elsewhere
+        in the corpus may do to both. A word in no passage weighs as n = 0 in the formula of `bm25`.
+        """
+        scores = np.zeros(len(lengths), np.float64)
+        mean = self.mean + drift[1]
+        if not mean > 0:
+            return scores
+        norms = self.k1 * ((1 - self.b) + self.b * lengths / mean)
+        terms = self.terms(query)
+        weights = [self._idf(term, drift[0]) for term in terms]
+        for word in tokens(query, self.stop_words):
+            j = terms.index(word)
+            held = frequencies[:, j] > 0  # 0 / 0 where k1 = 0
+            scores[held] += weights[j] * (frequencies[held, j] / (norms[held] + frequencies[held, j]))
+        return scores
+
+    def terms(self, query: str) -> list[str]:
+        """The words of a query, each once, in order."""
+        return list(dict.fromkeys(tokens(query, self.stop_words)))
+
+    def _idf(self, word: str, drift: int) -> float:
+        number, n_passages = self.vocabulary.get(word), len(self.names)
+        held = 0 if number is None else int(np.diff(self.engine.scores["indptr"][number : number + 2])[0])
+        held = min(max(held + drift, 0), n_passages)
+        return math.log(1 + (n_passages - held + 0.5) / (held + 0.5))
 
     def changed(self, change: Change) -> BM25:
         """The retriever over the changed corpus, indexed anew: every idf and the mean length move.
@@ -133,4 +195,5 @@ def _indexed(
         engine = bm25s.BM25(k1=k1, b=b, method="lucene", dtype="float64")
         engine.index((list(words.values()), vocabulary), create_empty_token=False, show_progress=False)
     keys = np.array([int(order_key(name), 16) for name in words], np.uint64)
-    return BM25(k1, b, stop_words, vocabulary, words, tuple(words), keys, engine)
+    mean = float(np.mean([len(numbers) for numbers in words.values()]))
+    return BM25(k1, b, stop_words, vocabulary, words, tuple(words), keys, engine, mean)

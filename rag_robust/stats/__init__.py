@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from rag_robust.stats.bootstrap import Interval, cluster_bootstrap, estimate, interval
 from rag_robust.stats.decide import holm, holm_levels, p_value, paired_permutation, side
+from rag_robust.stats.means import (
+    bernstein_ends,
+    betting_ends,
+    hoeffding_ends,
+    least_samples,
+    quantile_ranks,
+)
 from rag_robust.stats.rates import clopper_pearson, hoeffding, needed, wilson
 
 __all__ = [
     "Interval",
+    "bernstein_ends",
+    "betting_ends",
     "clopper_pearson",
     "cluster_bootstrap",
     "estimate",
     "hoeffding",
+    "hoeffding_ends",
     "holm",
     "holm_levels",
     "interval",
+    "least_samples",
     "needed",
     "p_value",
     "paired_permutation",
+    "quantile_ranks",
     "side",
     "wilson",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,12 @@ from rag_robust import text
 from rag_robust.errors import ModelError
 from rag_robust.synonyms.source import Source, grouped
 
-__all__ = ["neighbours"]
+__all__ = ["nearest", "neighbours", "unit_rows", "whole_words"]
 
 _BLOCK = 512
+_CELLS = 1 << 25
+_DIGITS = 9
+"""Cosines are told apart to so many digits: less than another processor's order of summing may change."""
 _SLACK = np.float32(1e-4)
 
 
@@ -39,16 +42,15 @@ def neighbours(
         raise ModelError(f"expected {len(words)} finite vectors, one per word, got shape {vectors.shape}")
     if not -1 <= threshold <= 1 or top < 1:
         raise ModelError(f"expected -1 <= threshold <= 1 and top >= 1, got {threshold} and {top}")
-    rows = _whole_words(words)
+    rows = whole_words(words)
     vocabulary = list(rows)
-    chosen = vectors[list(rows.values())].astype(np.float64)
-    unit = chosen / np.maximum(np.linalg.norm(chosen, axis=1, keepdims=True), np.finfo(np.float64).tiny)
-    near = _nearest(unit, threshold=threshold, top=top) if len(rows) > 1 else ()
+    unit = unit_rows(vectors[list(rows.values())])
+    near = nearest(unit, threshold=threshold, top=top) if len(rows) > 1 else ()
     return Source(name, grouped((vocabulary[i], vocabulary[j]) for i, j in near))
 
 
-def _whole_words(words: Sequence[str]) -> dict[str, int]:
-    """Lower-cased alphabetic words to their first row."""
+def whole_words(words: Iterable[str]) -> dict[str, int]:
+    """Lower-cased alphabetic words to their first place among `words`."""
     rows: dict[str, int] = {}
     for row, word in enumerate(words):
         if word.isalpha() and text.words(word.lower()) == [word.lower()]:
@@ -56,12 +58,23 @@ def _whole_words(words: Sequence[str]) -> dict[str, int]:
     return rows
 
 
-def _nearest(unit: NDArray[np.float64], *, threshold: float, top: int) -> Iterator[tuple[int, int]]:
-    """Pairs (i, j), j among the `top` nearest of i by cosine, nearest first; `unit` is (n, h), unit rows."""
+def unit_rows(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The rows of `vectors`, shape (n, h), scaled to length 1; a row of zeros stays."""
+    exact = vectors.astype(np.float64)
+    lengths = np.linalg.norm(exact, axis=1, keepdims=True)
+    unit: NDArray[np.float64] = exact / np.maximum(lengths, np.finfo(np.float64).tiny)
+    return unit
+
+
+def nearest(unit: NDArray[np.float64], *, threshold: float, top: int) -> Iterator[tuple[int, int]]:
+    """Pairs (i, j), j among the `top` nearest of i by cosine, nearest first; `unit` is (n, h), unit rows.
+
+    Cosines are rounded to 9 digits and equal ones go by row, so that the pairs are the same everywhere.
+    """
     n, rough = len(unit), unit.astype(np.float32)
-    top = min(top, n - 1)
-    for start in range(0, n, _BLOCK):
-        block = np.arange(start, min(start + _BLOCK, n))
+    top, rows = min(top, n - 1), min(_BLOCK, max(1, _CELLS // n))
+    for start in range(0, n, rows):
+        block = np.arange(start, min(start + rows, n))
         close = rough[block] @ rough.T  # (block, n)
         close[np.arange(len(block)), block] = -np.inf
         floor = np.full(len(block), threshold, np.float32) - _SLACK
@@ -69,7 +82,7 @@ def _nearest(unit: NDArray[np.float64], *, threshold: float, top: int) -> Iterat
         if crowded.any():
             floor[crowded] = np.partition(close[crowded], -top, axis=1)[:, -top] - _SLACK
         i, j = np.nonzero(close >= floor[:, None])
-        exact = np.einsum("ph,ph->p", unit[block[i]], unit[j])
+        exact = np.round(np.einsum("ph,ph->p", unit[block[i]], unit[j]), _DIGITS)
         order = np.lexsort((j, -exact, i))
         i, j, exact = i[order], j[order], exact[order]
         place = np.arange(len(i)) - np.searchsorted(i, i)  # position of the pair within its row

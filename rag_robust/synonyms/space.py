@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations, product
 from math import floor
 
@@ -83,6 +83,7 @@ class Substitutions:
     share: float | None = None
     per_word: int | None = None
     freeze_query: bool = False
+    _known: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -120,8 +121,10 @@ class Substitutions:
         return Space(text, tuple(slots), min(limits))
 
     def _options(self, word: str) -> tuple[str, ...]:
-        written = dict.fromkeys(_written_like(word, u) for u in self.source.lookup(word)[: self.per_word])
-        return tuple(u for u in written if u != word)
+        if word not in self._known:
+            written = dict.fromkeys(_written_like(word, u) for u in self.source.lookup(word)[: self.per_word])
+            self._known[word] = tuple(u for u in written if u != word)
+        return self._known[word]
 
 
 def _written_like(before: str, after: str) -> str:

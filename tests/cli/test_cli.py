@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 
 import pytest
+
+from rag_robust.cli import main
 
 SUITE = """
 schema = 1
@@ -32,23 +33,47 @@ min = 0.2
 
 
 @pytest.fixture
-def cli(tmp_path):
-    def call(*words: str) -> subprocess.CompletedProcess:
-        environment = {**os.environ, "RAG_ROBUST_CACHE": str(tmp_path / "cache"), "COLUMNS": "120", "CI": "1"}
-        command = [sys.executable, "-m", "rag_robust", *words]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-
+def folder(tmp_path, monkeypatch):
+    """Where commands are called: a folder with a suite."""
+    for name, value in (("RAG_ROBUST_CACHE", str(tmp_path / "cache")), ("COLUMNS", "120"), ("CI", "1")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "suite.toml").write_text(SUITE)
+    return tmp_path
+
+
+@pytest.fixture
+def process(folder):
+    """The command as a process of its own."""
+
+    def call(*words: str) -> subprocess.CompletedProcess:
+        return subprocess.run([sys.executable, "-m", "rag_robust", *words], capture_output=True, text=True)
+
     return call
 
 
-def test_run_writes_valid_json_and_a_report_and_can_be_reported_again(cli, tmp_path):
-    done = cli("run", "suite.toml", "--json", "out.json")
+@pytest.fixture
+def cli(folder, monkeypatch, capsys):
+    """The same entry point in this process, which has loaded what it needs."""
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # so that it is put back
+
+    def call(*words: str) -> subprocess.CompletedProcess:
+        monkeypatch.setattr(sys, "argv", ["rag-robust", *words])
+        with pytest.raises(SystemExit) as done:
+            main()
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(words, done.value.code or 0, said.out, said.err)
+
+    return call
+
+
+def test_run_writes_valid_json_and_a_report_and_can_be_reported_again(process, tmp_path):
+    done = process("run", "suite.toml", "--json", "out.json")
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "out.json").read_text())
     assert {"value", "low", "high", "n", "unscored"} <= result["gates"][0].keys()
     assert "PASS" in done.stdout
-    again = cli("report", "runs/small", "--html", "again.html", "--json", "again.json")
+    again = process("report", "runs/small", "--html", "again.html", "--json", "again.json")
     assert again.returncode == 0
     assert json.loads((tmp_path / "again.json").read_text())["gates"] == result["gates"]
     assert (tmp_path / "again.html").read_text() == (tmp_path / "runs/small/report.html").read_text()
@@ -103,7 +128,14 @@ def test_inconclusive_can_be_let_pass(cli):
     ],
 )
 def test_bad_input_is_one_screen_exit_2_and_nothing_half_written(cli, tmp_path, words, message):
-    done = cli(*words)
+    refused(cli(*words), tmp_path, message)
+
+
+def test_a_process_too_ends_with_2_and_without_a_traceback(process, tmp_path):
+    refused(process("run", "missing.toml"), tmp_path, "no suite file missing.toml")
+
+
+def refused(done, tmp_path, message):
     assert done.returncode == 2
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
@@ -134,13 +166,13 @@ def test_doctor_and_corpus_info_are_data(cli):
     assert json.loads(cli("corpus", "info", "tiny", "--json").stdout)["passages"] == 60
 
 
-def test_offline_refuses_every_connection_but_loopback(cli, tmp_path):
+def test_offline_refuses_every_connection_but_loopback(process, tmp_path):
     (tmp_path / "suite.toml").write_text(
         SUITE.replace(
             '[system.retriever]\nkind = "bm25"', '[system]\nkind = "http"\nurl = "http://10.0.0.1/"'
         )
     )
-    done = cli("run", "suite.toml", "--offline")
+    done = process("run", "suite.toml", "--offline")
     assert done.returncode == 2
     assert "--offline: a connection to 10.0.0.1 was refused" in done.stderr
 

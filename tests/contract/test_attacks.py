@@ -13,7 +13,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from rag_robust import attacks
+from rag_robust.attacks._space import check_space
 from rag_robust.attacks._view import Secrets, Tools, View, check_budget
+from rag_robust.attacks.substitution import READS
 from rag_robust.errors import BudgetError, SuiteError, ThreatModelError
 from rag_robust.generate.language_model import LanguageModel
 from rag_robust.seeds import generator
@@ -22,6 +24,10 @@ from rag_robust.synonyms.space import Substitutions
 from rag_robust.types import Answer, Budget, Change, Hit, Passage, Query, ThreatModel
 
 SWAPS = Substitutions(source=Source("toy", {"coffee": ("tea",), "is": ("was",), "water": ("rain", "ice")}))
+MORE = [
+    *(("substitution", {"search": search}) for search in READS),
+    ("substitution", {"search": "gradient", "check": False}),
+]
 QUERIES = (Query("a", "how is coffee roasted"), Query("b", "coffee beans from ethiopia"))
 
 
@@ -48,7 +54,8 @@ WRITER = cache(make_writer)
 
 def look(attack, tiny, token_model, queries=QUERIES) -> View:
     passages = list(tiny.passages.values())
-    score = lambda query, texts: np.array([float(len(set(t) & set(query))) for t in texts])  # noqa: E731
+    # the longer text wins, asked about tea the shorter: there is always something to gain
+    score = lambda query, texts: np.array([len(t) * (-1.0 if "tea" in query else 1.0) for t in texts])  # noqa: E731
     secrets = Secrets(
         queries,
         tiny.passages,
@@ -57,6 +64,8 @@ def look(attack, tiny, token_model, queries=QUERIES) -> View:
         score=score,
         ask=lambda query, poison: Answer(" ".join(p.full for p in poison), (Hit(passages[0].id, 1.0),)),
         answer=lambda query, texts: " ".join(texts),
+        rank=lambda query, versions: np.array([9999 - len(p.full) for p in versions]),
+        listed=lambda query: sorted(passages[2:8], key=lambda p: -len(p.full)),
     )
     return View(
         attack.threat,
@@ -64,7 +73,7 @@ def look(attack, tiny, token_model, queries=QUERIES) -> View:
         targets=passages[:2],
         space=lambda p: SWAPS.space(p.text),
         n_tokens=token_model.n_tokens,
-        tools=Tools(language_model=WRITER),
+        tools=Tools(language_model=WRITER, encoder=lambda: token_model.encoder),
         target="three days",
     )
 
@@ -75,7 +84,23 @@ def test_an_attack_stays_within_its_own_budget(name, tiny, token_model):
     view = look(attack, tiny, token_model)
     change = attack(view, generator(1))
     check_budget(change, attack.threat, tiny.passages, view.n_tokens)
-    assert change.inserted or change.edited
+    assert change.inserted or change.edited or change.reworded
+
+
+@pytest.mark.parametrize(("name", "more"), MORE)
+def test_every_search_keeps_its_promises(name, more, tiny, token_model):
+    attack = attacks.load(name, **more)
+    views = [look(attack, tiny, token_model) for _ in range(2)]
+    first, second = (attack(view, generator(3)) for view in views)
+    assert first == second
+    assert views[0].notes == views[1].notes
+    check_budget(first, attack.threat, tiny.passages, len)
+    check_space(first, tiny.passages, views[0].space)
+    for what in attack.threat.reads:
+        view = look(attack, tiny, token_model)
+        view.threat = ThreatModel(attack.threat.reads - {what}, "edit", attack.threat.budget)
+        with pytest.raises(ThreatModelError, match=what):
+            attack(view, generator(1))
 
 
 @pytest.mark.parametrize("name", attacks.names())
@@ -105,6 +130,8 @@ NEEDED = {
     "score": "scores",
     "ask": "answers",
     "answer": "answers",
+    "rank": "ranks",
+    "listed": "ranks",
 }
 
 
@@ -120,7 +147,7 @@ class Sealed:
 
 
 @pytest.mark.parametrize(
-    ("name", "more"), [*((n, {}) for n in attacks.names()), ("poisoned_rag", {"mode": "white-box"})]
+    ("name", "more"), [*((n, {}) for n in attacks.names()), *MORE, ("poisoned_rag", {"mode": "white-box"})]
 )
 def test_an_attack_has_no_other_way_to_what_it_did_not_declare(name, more, tiny, token_model):
     smoke = importlib.import_module(f"rag_robust.attacks.{name}").SMOKE
@@ -168,7 +195,7 @@ def test_an_unknown_parameter_names_the_known_ones():
 
 def test_calls_to_the_victim_are_counted_and_limited(tiny, token_model):
     threat = ThreatModel(frozenset({"scores"}), "edit", Budget(oracle_calls=3))
-    view = look(make("one_swap"), tiny, token_model)
+    view = look(make("substitution"), tiny, token_model)
     view.threat = threat
     view.scores(QUERIES[0], ["one", "two"])
     assert view.calls == 2

@@ -23,6 +23,7 @@ from .encoders import HIDDEN, KINDS, SPARE, build
 
 INFORMATION = "Coffee is a waste of money, and it does not keep."
 TEXTS = [INFORMATION, "Coffee", "the longest bridges of steel", " where is it? ", "cafés  and\ttables\n1915"]
+QUOTED = 'violins (old) are "great" here'
 LONG = "The bridge hangs from cables that run over tall towers and the water below is cold. " * 20
 
 
@@ -267,12 +268,11 @@ def test_a_model_without_a_transformer_is_refused(made, tmp_path):
         encode.load(str(tmp_path))
 
 
-@pytest.mark.parametrize("profile", ["default", "fast"])
-@pytest.mark.parametrize("place", ["suffix", "prefix", "middle"])
-def test_gaslite_writes_what_it_scores_and_never_loses(model, place, profile):
+def written(model, information: str, place: str, **settings) -> tuple[str, dict]:
+    """What GASLITE writes in two steps, and its note; the text is worth what its ids were."""
     queries = [Query("a", "how is coffee roasted"), Query("b", "coffee beans from ethiopia")]
     small = {"tokens": 30, "n_steps": 2, "n_grad": 3, "n_flip": 3, "n_cand": 16, "starts": 4}
-    attack = attacks.load("gaslite", information=INFORMATION, place=place, profile=profile, **small)
+    attack = attacks.load("gaslite", information=information, place=place, **small | settings)
     view = View(attack.threat, Secrets(queries, {}, model), n_tokens=model.n_tokens)
     (passage,) = attack(view, generator(0)).inserted
     (told,) = view.notes["passages"]
@@ -280,8 +280,41 @@ def test_gaslite_writes_what_it_scores_and_never_loses(model, place, profile):
     unit = mean / np.linalg.norm(mean) if model.cosine else mean
     reached = float(model.encoder.encode([passage.full], "passage")[0] @ unit)
     assert reached == pytest.approx(told["objective_ids"], rel=1e-4, abs=1e-5)
+    words, cut = information.split(), {"suffix": None, "prefix": 0, "middle": len(information.split()) // 2}
+    before, after = words[: cut[place]], words[cut[place] :] if cut[place] is not None else []
+    assert passage.full == " ".join([*before, told["trigger"], *after])
+    return passage.full, told
+
+
+@pytest.mark.parametrize("profile", ["default", "fast"])
+@pytest.mark.parametrize("place", ["suffix", "prefix", "middle"])
+def test_gaslite_writes_what_it_scores_and_never_loses(model, place, profile):
+    text, told = written(model, INFORMATION, place, profile=profile)
     assert told["trace"] == sorted(told["trace"])
-    assert model.n_tokens(passage.full) <= 30
-    words, trigger = INFORMATION.split(), told["trigger"]
-    cut = {"suffix": len(words), "prefix": 0, "middle": len(words) // 2}[place]
-    assert passage.full == " ".join([*words[:cut], trigger, *words[cut:]])
+    assert model.n_tokens(text) <= 30
+
+
+BYTE_PAIRS = ["roberta", "roberta-prompt-unpooled", "gpt2-no-special-dot", "qwen2-last"]
+
+
+@pytest.mark.parametrize("kind", BYTE_PAIRS)
+@pytest.mark.parametrize("place", ["prefix", "middle"])
+def test_quotes_and_brackets_behind_a_trigger_are_tokenised_as_they_were_scored(made, kind, place):
+    model = made(kind)
+    least = model.n_tokens(QUOTED)
+    text, told = written(model, QUOTED, place, tokens=least + 12)
+    assert least < model.n_tokens(text) <= least + 12
+    assert told["trigger"].strip()
+
+
+@pytest.mark.parametrize("kind", [*BYTE_PAIRS, "bert-mean", "t5-dense"])
+@pytest.mark.parametrize("place", ["prefix", "middle", "suffix"])
+def test_a_passage_as_long_as_the_model_reads_is_read_to_its_end(made, kind, place):
+    model = made(kind)
+    information = QUOTED
+    while model.n_tokens(f"{information} old") < model.max_tokens - 12:
+        information += " old"
+    text, _ = written(model, information, place, tokens=400)
+    frame = len(model.ids("a")) - model.n_tokens("a")
+    assert model.n_tokens(information) < model.n_tokens(text) <= model.max_tokens
+    assert len(model.ids(text)) == model.n_tokens(text) + frame <= 96

@@ -28,7 +28,7 @@ def test_the_library_example_runs_and_prints_a_verdict(tmp_path):
 
 def test_the_pytest_example_passes(pytester):
     pytester.makepyfile(PYTHON[1])
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
 
 
 def test_every_command_shown_exists():
@@ -37,7 +37,7 @@ def test_every_command_shown_exists():
         g.name for g in app.registered_groups
     }
     assert shown <= known
-    assert shown == {"run", "plan", "report", "list", "corpus", "doctor"}
+    assert shown == {"run", "plan", "report", "attack", "geometry", "list", "corpus", "doctor"}
 
 
 def test_every_file_linked_is_there():

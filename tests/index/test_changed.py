@@ -85,7 +85,7 @@ def same(left, right) -> None:
         assert scores.tolist() == other_scores.tolist()
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize(("factory", "search"), MERGED + CLONED)
 def test_insertion_gives_the_hits_and_scores_of_real_insertion(factory: str, search: str, seed: int) -> None:
     base, inserted, queries = world(seed)

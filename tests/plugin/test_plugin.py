@@ -60,7 +60,7 @@ def test_the_plugin_costs_an_unrelated_session_next_to_nothing():
 
 def test_a_suites_gates_are_tests(pytester):
     pytester.makefile(".toml", suite=SUITE.format(undecided=0.9))
-    done = pytester.runpytest_subprocess("--rag-suite", "suite.toml", "-rs", "--junitxml=out.xml")
+    done = pytester.runpytest_inprocess("--rag-suite", "suite.toml", "-rs", "--junitxml=out.xml")
     done.assert_outcomes(passed=1, failed=1, skipped=1)
     done.stdout.fnmatch_lines(["*INCONCLUSIVE: Success@1 = *over 20 queries*"])
     xml = (pytester.path / "out.xml").read_text()
@@ -69,7 +69,7 @@ def test_a_suites_gates_are_tests(pytester):
 
 def test_an_undecided_gate_can_be_a_failure(pytester):
     pytester.makefile(".toml", suite=SUITE.format(undecided=0.9))
-    done = pytester.runpytest_subprocess("--rag-suite", "suite.toml", "--rag-inconclusive=fail")
+    done = pytester.runpytest_inprocess("--rag-suite", "suite.toml", "--rag-inconclusive=fail")
     done.assert_outcomes(passed=1, failed=2)
 
 
@@ -83,14 +83,14 @@ def test_a_gate_that_fails_fails_the_test(pytester):
         'attack="stuffing", concept="coffee", metric="appeared@10", max=0.05, parameters={"tokens": 40}'
     )
     pytester.makepyfile(MARKED.format(keywords))
-    done = pytester.runpytest_subprocess()
+    done = pytester.runpytest_inprocess()
     done.assert_outcomes(errors=1)
     done.stdout.fnmatch_lines(["*FAIL: appeared@10 = *"])
 
 
 def test_an_unknown_keyword_is_named(pytester):
     pytester.makepyfile(MARKED.format('metric="nDCG@10", minimum=0.2'))
-    done = pytester.runpytest_subprocess()
+    done = pytester.runpytest_inprocess()
     assert 'no keyword "minimum"' in done.stdout.str() + done.stderr.str()
 
 
@@ -100,7 +100,7 @@ def test_a_users_own_system_is_what_is_tested(pytester):
         "@pytest.fixture(scope='session')\ndef rag_system(): return function(lambda query: ['tiny-001'])\n"
     )
     pytester.makepyfile(MARKED.format('metric="nDCG@10", min=0.9'))
-    done = pytester.runpytest_subprocess()
+    done = pytester.runpytest_inprocess()
     done.assert_outcomes(errors=1)
     done.stdout.fnmatch_lines(["*FAIL: nDCG@10 = *"])
 

@@ -80,6 +80,39 @@ class Modest(Greedy):
     passages: int = 1
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Careless:
+    """Returns a text where a passage is asked for, and notes that are no JSON."""
+
+    @property
+    def threat(self) -> ThreatModel:
+        return ThreatModel(frozenset(), "insert", Budget(passages=1))
+
+    def __call__(self, view, rng) -> Change:
+        view.notes[1, 2] = {3, 4}
+        return Change(inserted=("a text",))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing(Modest):
+    """Writes with the attacker's own language model."""
+
+    tools: ClassVar[frozenset[str]] = frozenset({"language_model"})
+
+    def __call__(self, view, rng) -> Change:
+        return Change(inserted=(Passage("x", view.language_model.fingerprint),))
+
+
+def test_what_is_no_change_of_passages_is_a_crash_of_this_attack_alone(tmp_path):
+    assert set(failures(run(described("Careless"), tmp_path), "Careless")) == {"crash"}
+
+
+def test_a_language_model_that_cannot_be_loaded_ends_the_run(tmp_path):
+    suite = described("Writing").model_copy(update={"language_model": "no/such-model"})
+    with pytest.raises(SuiteError, match="language_model: no causal language model"):
+        run(suite, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("error", "kind"),
     [(ModelError("no start of the trigger"), "not_applicable"), (ValueError("boom"), "crash")],

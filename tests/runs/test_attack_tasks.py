@@ -8,6 +8,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 
+from rag_robust import assemble
 from rag_robust.assemble import Session
 from rag_robust.attacks._view import View
 from rag_robust.corpus.concepts import concept
@@ -93,9 +94,11 @@ GARAG = {"attack": "garag", "limit": 2, "with": {"population": 3, "n_parents": 2
         (COFFEE, {}, {"masked_model": "bert"}, False, False),
         (GUARDED, {}, {"masked_model": "bert"}, False, True),
         (GUARDED, {}, {"language_model": "gpt"}, False, False),
+        ({**COFFEE, "defences": ["perplexity"]}, {}, {"language_model": "gpt"}, False, True),
+        ({"attack": "readable", "concept": "coffee"}, {}, {"language_model": "gpt"}, True, True),
         (GARAG, {"k": 3}, {}, True, True),
         (GARAG, {"synonyms": "pairs:{pairs}"}, {}, False, False),
-        ({"attack": "one_swap", "limit": 2, "synonyms": "pairs:{pairs}"}, {"k": 3}, {}, True, True),
+        ({"attack": "substitution", "limit": 2, "synonyms": "pairs:{pairs}"}, {"k": 3}, {}, True, True),
     ],
 )
 def test_a_key_hashes_what_an_attack_or_a_filter_uses_and_nothing_else(
@@ -213,7 +216,7 @@ def test_where_too_few_queries_are_left_the_defender_knows_those_of_other_concep
     assert free <= set(seen_queries(made, task))
 
 
-def test_filters_that_look_at_other_queries_keep_their_suspicions_apart(tmp_path):
+def test_filters_that_look_at_other_queries_keep_their_suspicions_apart(tmp_path, monkeypatch):
     task = {**NOTHING, "threat": "knows-all", "limit": 3}
     suites = [described(task, seed=seed) for seed in (0, 0, 1)]
     made = [Session(suite, cache_folder=tmp_path) for suite in suites]
@@ -221,6 +224,9 @@ def test_filters_that_look_at_other_queries_keep_their_suspicions_apart(tmp_path
     assert (own.path, own.tools.queries) == (again.path, again.tools.queries)
     assert own.path != other.path
     assert own.tools.queries != other.tools.queries
+    monkeypatch.setattr(assemble, "VERSION", assemble.VERSION + 1)
+    fresh = Session(suites[0], cache_folder=tmp_path)
+    assert fresh.suspicions("masked_token", "", own.tools.queries).path != own.path
 
 
 def test_what_a_change_reached_is_kept_with_what_it_cost(tmp_path):
@@ -250,6 +256,19 @@ def test_a_change_that_is_judged_on_other_queries_is_measured_again_and_not_made
     assert few["facts"]["held_out"] != again["facts"]["held_out"]
     assert again["facts"] == fresh["facts"]
     assert again["work"] == few["work"]
+
+
+def test_a_change_measured_by_another_encoder_is_another_measurement_and_the_same_change(
+    tmp_path, encoder_folder
+):
+    from rag_robust.plan import build
+
+    task = {**COFFEE, "surrogate": "hashed"}  # the attacker's own; the system's own surrogate only measures
+    systems = (HASHED, {**HASHED, "surrogate": str(encoder_folder)})
+    plans = [build(Session(described(task, system), cache_folder=tmp_path)) for system in systems]
+    before, after = (next(c for c in plan.changes if c.attack == "stuffing") for plan in plans)
+    assert before.key == after.key
+    assert before.measured != after.measured
 
 
 def test_an_attack_that_demotes_is_given_the_relevant_passages_to_edit(tmp_path, tiny):

@@ -87,7 +87,8 @@ def test_the_full_suite_runs_on_the_tiny_corpus(tmp_path):
         "poisoning", changes=[*tiny("hashed"), 'systems.paraphrase.retriever.encoder="hashed"']
     )
     chosen = [t for t in suite.task if t.attack == "stuffing" and t.concept in {None, "concepts/coffee"}]
-    result = run(suite.model_copy(update={"task": tuple(chosen)}), tmp_path)
+    few = tuple(t.model_copy(update={"metrics": ("appeared@10", "appeared@1")}) for t in chosen)
+    result = run(suite.model_copy(update={"task": few}), tmp_path)
     compared = compare(result)
     assert len(compared.columns) == len(chosen) == 12
     assert {c.passages for c in compared.columns if c.threat == "knows-nothing"} == {5}

@@ -28,7 +28,7 @@ def judged(folder, task, gate=None, system=None, **more):
     "task",
     [
         {"attack": "gaslite", "concept": "coffee", "with": {"tokens": 30}},
-        {"attack": "one_swap", "k": 3, "depth": 6},
+        {"attack": "substitution", "k": 3, "depth": 6, "with": {"search": "exact"}},
         {"certify": "exact", "k": 3, "depth": 6, "synonyms": "pairs:{pairs}"},
     ],
 )
@@ -39,7 +39,7 @@ def test_what_a_system_cannot_offer_is_not_applicable_and_never_passes(tmp_path,
         "certified-share"
         if "certify" in task
         else "success@3"
-        if "one_swap" in task.values()
+        if "substitution" in task.values()
         else "appeared@3"
     )
     result = judged(tmp_path / "run", task, {"metric": metric, "max": 1.0})
@@ -79,7 +79,7 @@ def test_records_of_another_system_are_not_taken_for_this_ones(tmp_path):
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        ({"attack": "one_swap", "k": 10, "depth": 10}, "leaves nobody outside the top k"),
+        ({"attack": "substitution", "k": 10, "depth": 10}, "leaves nobody outside the top k"),
         ({"certify": "exact", "k": 10, "depth": 5}, "leaves nobody outside the top k"),
         ({"attack": "stuffing", "information": "x"}, "give a concept, or say threat"),
         (
@@ -87,7 +87,7 @@ def test_records_of_another_system_are_not_taken_for_this_ones(tmp_path):
             "tokens is of type int, got 'x'",
         ),
         ({"attack": "stuffing", "concept": "coffee", "with": {"passages": 2}}, "stands in the task itself"),
-        ({"attack": "one_swap", "k": 3, "metrics": ["success@5"]}, "success@5 is not what is attacked"),
+        ({"attack": "substitution", "k": 3, "metrics": ["success@5"]}, "success@5 is not what is attacked"),
         ({"certify": "exact", "k": 3, "with": {"bogus": 1}}, 'has no parameter "bogus"'),
         ({"questions": "tiny", "documents": ["gold", "gold"]}, "name each condition once"),
         ({"metrics": ["R@100"]}, "depth is 20; raise depth"),

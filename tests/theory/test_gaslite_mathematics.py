@@ -13,8 +13,9 @@ from sentence_transformers import SentenceTransformer
 
 from rag_robust import attacks
 from rag_robust.attacks._chain import Goal, around, opened, scored
+from rag_robust.attacks._edits import Edit, Pool, edited, moves, restored
 from rag_robust.attacks._flip import best_of, clusters, flips, saliency
-from rag_robust.attacks._search import Search, centroid
+from rag_robust.attacks._search import Limits, Search, begun, centroid, climb
 from rag_robust.attacks._steps import STEPS, Engine
 from rag_robust.attacks._view import Secrets, View
 from rag_robust.encode.tokens import TokenModel
@@ -179,6 +180,45 @@ def test_passages_written_in_one_batch_are_those_written_alone(token_model, prof
     assert [c.value for c in together] == pytest.approx([c.value for c in alone], abs=1e-6)
 
 
+def test_edits_are_made_one_after_the_other_at_the_places_as_they_were(chain):
+    before = list(chain.ids[chain.trigger])
+    after = edited(chain, [Edit(0, 7), Edit(3, None, 0), Edit(1, None, -1)])
+    assert list(after[chain.trigger]) == [before[1], 7, before[3], before[2], *before[4:]]
+    assert after[: chain.trigger.start] == chain.ids[: chain.trigger.start]
+    assert after[chain.trigger.stop :] == chain.ids[chain.trigger.stop :]
+
+
+def test_moves_are_all_the_ways_to_put_one_token_elsewhere_each_once(chain):
+    some = moves(len(chain), 1000, generator(0), known=Pool())
+    found = [edited(replace(chain, ids=tuple(range(len(chain.ids)))), [move]) for move in some]
+    assert len(set(found)) == len(found) == (len(chain) - 1) ** 2
+    assert chain.ids not in found
+    assert not moves(len(chain), 1000, generator(0), known=Pool(dict.fromkeys(some, 0.0)))
+
+
+def test_the_best_edits_that_help_are_added_up_and_pairs_are_tried_by_their_sum_and_once():
+    one, two, same, lost = Edit(0, 5), Edit(1, 6), Edit(0, 7), Edit(2, 8)
+    pool = Pool({one: 0.3, two: -0.1, same: 0.2, lost: -np.inf})
+    assert pool.sums(2) == [(one,), (one, two), (same, two)]
+    assert pool.sums(2) == [(one,)]
+    again = restored(json.loads(json.dumps(pool.saved())))
+    assert (again.gains, again.pairs) == (pool.gains, pool.pairs)
+
+
+def test_of_the_starts_that_race_for_a_cluster_the_best_goes_on_alone(token_model):
+    attack = attacks.load("gaslite", **SMALL, profile="fast", passages=2)
+    view = look(attack, token_model)
+    searches = begun(view, generator(1), attack, lambda v: Goal(centroid(token_model, v)), n_rivals=4)
+    assert [s.seed[1] for s in searches] == [0] * 4 + [1] * 4
+    left = []
+    view.tick = lambda done, total: left.append(
+        [s.seed[1] for s in searches if s.rivals == len(searches) // 2]
+    )
+    engine = Engine(token_model, token_model, n_grad=3, n_flip=4, n_cand=12)
+    climb(view, searches, lambda _, own, rngs: STEPS["fast"](engine, own, rngs), Limits(7))
+    assert left == [[0] * n + [1] * n for n in (3, 3, 2, 2, 2, 1, 1)]
+
+
 class Killed(Exception):
     pass
 
@@ -198,12 +238,13 @@ class Kept:
 
 @PROFILES
 def test_an_attack_that_was_killed_goes_on_to_the_same_passages(token_model, profile):
-    attack = attacks.load("gaslite", **{**SMALL, "n_steps": 9, "n_cand": 8}, profile=profile, passages=2)
+    small = {**SMALL, "n_steps": 7, "n_flip": 2, "n_cand": 8}
+    attack = attacks.load("gaslite", **small, profile=profile, passages=2)
     whole, kept = look(attack, token_model), Kept()
     expected = attack(whole, generator(2))
 
     def die(done: int, total: int) -> None:
-        if done == 7:
+        if done == 6:
             raise Killed
 
     with pytest.raises(Killed):
@@ -211,7 +252,7 @@ def test_an_attack_that_was_killed_goes_on_to_the_same_passages(token_model, pro
     again, seen = look(attack, token_model, checkpoint=kept), []
     again.tick = lambda done, total: seen.append(done)
     assert attack(again, generator(2)) == expected
-    assert seen == [6, 7, 8, 9]
+    assert seen == [6, 7]
     for one, other in zip(whole.notes["passages"], again.notes["passages"], strict=True):
         assert other["trace"] == pytest.approx(one["trace"], abs=1e-6)
 
@@ -284,3 +325,9 @@ def test_clusters_part_what_is_apart_and_number_at_most_the_queries():
     groups = clusters(far, 3, generator(0))
     assert sorted(map(tuple, groups)) == [(0, 1, 2, 3, 4), (5, 6, 7, 8, 9), (10, 11, 12, 13, 14)]
     assert len(clusters(far[:2], 5, generator(0))) == 2
+
+
+def test_the_same_query_twice_makes_no_cluster_of_its_own_and_no_warning():
+    some = np.eye(4, dtype=np.float32)[[0, 0, 1, 0, 1, 2]]
+    groups = clusters(some, 5, generator(0))
+    assert sorted(map(tuple, groups)) == [(0, 1, 3), (2, 4), (5,)]

@@ -63,7 +63,7 @@ def test_ignoring_clusters_does_not_cover() -> None:
     assert hits / 300 < 0.9
 
 
-@pytest.mark.parametrize("rate", [0.01, 0.05, 0.5, 0.97])
+@pytest.mark.parametrize("rate", [0.01, 0.05, 0.97])
 def test_clustered_rates_cover_also_where_samples_are_all_alike(rate: float) -> None:
     rng, hits = np.random.default_rng(12), 0
     for _ in range(200):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ EVERYTHING: dict[str, Any] = {
         },
         {
             "name": "one edited word",
-            "attack": "one_swap",
+            "attack": "substitution",
             "threat": "knows-all",
             "k": 3,
             "metrics": ["success@3"],
@@ -126,11 +127,12 @@ def _poisoned(corpus: Corpus) -> Corpus:
     return replace(corpus, passages={**corpus.passages, first: passage}, queries=queries)
 
 
-def _bag(text: str) -> set[str]:
-    return {w.rstrip("s") for w in words(normalise(text)) if w not in STOP_WORDS}
+@cache
+def _bag(text: str) -> frozenset[str]:
+    return frozenset(w.rstrip("s") for w in words(normalise(text)) if w not in STOP_WORDS)
 
 
-def _score(asked: set[str], text: str) -> float:
+def _score(asked: frozenset[str], text: str) -> float:
     return len(asked & _bag(text)) / (5 + len(words(text)) / 20)
 
 
@@ -196,7 +198,12 @@ def _edits(world: _World) -> list[Record]:
         text = target.text.replace(" the ", f" {words(query.text)[-1]} ", 1)
         change = Change(edited={target.id: replace(target, text=text)})
         key = digest("edit", i)
-        body: dict[str, object] = {"attack": "one_swap", "known": [query.text], "calls": 96, "seconds": 0.4}
+        body: dict[str, object] = {
+            "attack": "substitution",
+            "known": [query.text],
+            "calls": 96,
+            "seconds": 0.4,
+        }
         failed = Failure("budget", "budget allows 1 edits, the attack made 3") if place == 3 else None
         told = (
             {"failure": {"kind": "budget", "message": failed.message}}
@@ -204,7 +211,7 @@ def _edits(world: _World) -> list[Record]:
             else {"change": change_to_json(change), "facts": {}}
         )
         world.artifacts[key] = ("change", body | told)
-        record = _plain(world, "one edited word", "one_swap", {} if failed else {i: change})[place]
+        record = _plain(world, "one edited word", "substitution", {} if failed else {i: change})[place]
         records.append(replace(record, change=key, failure=failed, hits=() if failed else record.hits))
     return records
 

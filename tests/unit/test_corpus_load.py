@@ -51,7 +51,7 @@ def test_the_tiny_corpus_is_judged_and_answered() -> None:
         ("wikipedi", 'did you mean "wikipedia"'),
         ("bier:x", 'did you mean "beir:"'),
         ("beir:", 'expected something after "beir:"'),
-        ("", "known: beir:, economy, files:, hf:, irds:, tiny, wikipedia"),
+        ("", "known: beir:, economy, economy:, files:, hf:, irds:, tiny, wikipedia"),
     ],
 )
 def test_an_unknown_source_names_the_nearest(source: str, message: str) -> None:

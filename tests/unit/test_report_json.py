@@ -81,7 +81,7 @@ def test_failures_are_counted_by_task_condition_and_kind(result):
     counts = {(f["task"], f["condition"], f["kind"]): f["n"] for f in told["failures"]}
     assert counts == {
         ("one typing error", "typo", "timeout"): 1,
-        ("one edited word", "one_swap", "budget"): 1,
+        ("one edited word", "substitution", "budget"): 1,
         ("questions about sixty passages", "original/gold", "overflow"): 1,
         ("what cannot be done", "exact", "not_applicable"): 12,
     }

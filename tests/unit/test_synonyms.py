@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from itertools import product
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from rag_robust import text
 from rag_robust.errors import ModelError
 from rag_robust.synonyms.neighbours import neighbours
 from rag_robust.synonyms.pairs import pairs
-from rag_robust.synonyms.source import Source, report_card
+from rag_robust.synonyms.source import Source, joined, links, report_card, without
 from rag_robust.synonyms.space import Substitutions
-from rag_robust.synonyms.wordnet import wordnet
+from rag_robust.synonyms.wordnet import wordnet, wordnet_antonyms
 
 WORDS = st.sampled_from(["Red", "red", "blue", "Tall", "wide", "fast"])
 SETS = st.dictionaries(WORDS, st.lists(WORDS, max_size=4).map(tuple), max_size=5)
@@ -131,6 +132,41 @@ def test_wordnet_is_found_through_wnhome(
     assert wordnet().hash == wordnet(little_wordnet).hash
 
 
+@pytest.mark.parametrize("place", ["dict", "corpora/wordnet"])
+def test_wordnet_is_found_in_folders_as_they_are_installed(little_wordnet: Path, tmp_path: Path, place: str):
+    (tmp_path / "home" / place).parent.mkdir(parents=True)
+    (tmp_path / "home" / place).symlink_to(little_wordnet)
+    assert wordnet(tmp_path / "home").hash == wordnet(little_wordnet).hash
+
+
+def test_wordnet_is_read_from_the_zip_file_that_nltk_leaves(little_wordnet: Path, tmp_path: Path):
+    packed = tmp_path / "nltk" / "corpora" / "wordnet.zip"
+    packed.parent.mkdir(parents=True)
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in little_wordnet.glob("*.*"):
+            archive.write(path, f"wordnet/{path.name}")
+    assert wordnet(tmp_path / "nltk").hash == wordnet(little_wordnet).hash
+
+
+def test_wordnet_by_part_of_speech_is_the_union_in_parts(little_wordnet: Path):
+    nouns, adjectives = (wordnet(little_wordnet, pos=(part,)) for part in ("noun", "adj"))
+    assert "galore" not in nouns.sets
+    assert nouns.name == "wordnet, only noun"
+    assert joined("both", [nouns, adjectives]).sets == wordnet(little_wordnet).sets
+    with pytest.raises(ModelError, match="got pronoun"):
+        wordnet(little_wordnet, pos=("pronoun",))
+
+
+def test_wordnet_antonyms_are_those_of_words_not_of_synsets(little_wordnet: Path):
+    licence = "  1 This software ...\n"
+    (little_wordnet / "data.adj").write_text(
+        licence
+        + "00000300 00 a 02 hot 0 torrid(p) 0 002 ! 00000400 a 0102 & 00000300 a 0000 | of heat  \n"
+        + "00000400 00 a 02 chilly 0 Cold 0 002 ! 00000300 a 0201 = 00000100 n 0000 | of little heat  \n"
+    )
+    assert wordnet_antonyms(little_wordnet) == {("cold", "hot")}
+
+
 def test_missing_wordnet_says_how_to_get_it(tmp_path: Path):
     with pytest.raises(ModelError, match=r"apt-get install wordnet-base, or set WNHOME.*neighbours"):
         wordnet(tmp_path)
@@ -143,6 +179,7 @@ def test_installed_wordnet_has_the_usual_synonyms():
     source = wordnet()
     assert "automobile" in source.lookup("car")
     assert len(source.sets) > 40_000
+    assert {("cold", "hot"), ("man", "woman")} <= wordnet_antonyms()
 
 
 def brute_neighbours(names, vectors, threshold, top):
@@ -186,6 +223,20 @@ def test_report_card_counts_tokens_and_never_stop_words():
     source = Source("s", {"red": ("blue", "the")})  # sets: red 2, blue 1, the 1
     card = report_card(source, ["The red car", "the car"])
     assert card == {"words": 3.0, "mean_set_size": pytest.approx(4 / 3), "substitutable": 1 / 5}
+
+
+def test_the_overlap_of_a_report_card_is_of_unordered_pairs():
+    one = Source("one", {"a": ("b", "c")})  # a-b, a-c
+    two = Source("two", {"b": ("a",), "c": ("d",)})  # a-b, c-d
+    assert report_card(one, ["a"], two)["overlap"] == report_card(two, ["a"], one)["overlap"] == 1 / 3
+    assert report_card(one, ["a"], one)["overlap"] == 1.0
+
+
+def test_pairs_are_taken_out_in_both_directions_and_the_order_stays():
+    source = Source("s", {"a": ("b", "c", "d")})
+    assert without(source, [("C", "a")]).sets == {"a": ("b", "d"), "b": ("a",), "d": ("a",)}
+    assert without(source, []).sets == source.sets
+    assert links(source) == [("a", "b"), ("a", "c"), ("a", "d")]
 
 
 def test_report_card_of_no_words_is_refused_not_zero():

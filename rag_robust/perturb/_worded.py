@@ -1,0 +1,37 @@
+"""Passages whose words are changed one passage at a time, with the answers they state kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from numpy.random import Generator
+
+from rag_robust.perturb.applied import checked
+from rag_robust.perturb.knowledge import Known
+from rag_robust.perturb.promises import answers_kept, promised, same_passages
+from rag_robust.perturb.stated import states
+from rag_robust.types import Passage, Perturbation, Query
+
+__all__ = ["worded"]
+
+_REDRAWN = 8
+
+
+@promised(same_passages, answers_kept)
+def worded(
+    passages: Sequence[Passage], query: Query, rng: Generator, known: Known, *, operator: Perturbation
+) -> list[Passage] | None:
+    """Every passage with its text reworded; one for which 8 draws break a promise stays as it is."""
+    del known
+    made = [replace(p, text=_reworded(p.text, query.answers, rng, operator)) for p in passages]
+    return made if made != list(passages) else None
+
+
+def _reworded(text: str, answers: Sequence[str], rng: Generator, operator: Perturbation) -> str:
+    stated = [answer for answer in answers if states(text, answer)]
+    for _ in range(_REDRAWN):
+        one = checked(operator, text, rng, answers=answers)
+        if one.result is not None and all(states(one.result, answer) for answer in stated):
+            return one.result
+    return text
