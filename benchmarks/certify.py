@@ -248,9 +248,8 @@ def synthetic(queries: int) -> None:
     for family in ("percentile", "betting"):
         won, spent = run(made, family, SAMPLES, kind.k)
         ratio = won / max(share["CertDR"], 1 / queries)
-        print(
-            f"  {family}, n_max={SAMPLES}: {won:.1%}, {ratio:.1f} x CertDR's (bar 10), {spent:.3f} of the calls"
-        )
+        told = f"{won:.1%}, {ratio:.1f} x CertDR's (bar 10), {spent:.3f} of the calls"
+        print(f"  {family}, n_max={SAMPLES}: {told}")
     kind = Kind(8.0, 0.1, 3)
     made, share = shares(kind, queries // 2)
     for family in ("percentile", "betting"):

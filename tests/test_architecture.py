@@ -21,9 +21,10 @@ LEVELS = {
     1: "corpus encode generate index retrieve synonyms",
     2: "attacks certify defend perturb questions systems",
     3: "aggregate metrics",  # beside the others: sees level 0 only
-    4: "assemble attack_units clusters defended execute gates lone_attack measured plan propose run "
+    4: "assemble attack_units clusters contradictions defended execute gates listed "
+    "lone_attack lone_certify lone_edit lone_list lone_questions measured plan propose run "
     "simulated store suite suspicions task templates threats trial unfinished work worlds written",
-    5: "__main__ cli cli_attack cli_geometry doctor pytest_plugin report terminal",
+    5: "__main__ cli cli_attack cli_certify cli_geometry cli_questions doctor pytest_plugin report terminal",
 }
 LEVEL = {"": -1} | {part: level for level, parts in LEVELS.items() for part in parts.split()}
 
@@ -47,13 +48,13 @@ HEAVY = {
     "pyarrow": "corpus",
     "pydantic": "suite task",
     "ray": "execute",
-    "rich": "cli cli_geometry report terminal",
+    "rich": "cli cli_certify cli_geometry report terminal",
     "scipy": "aggregate attacks defend stats",
     "sentence_transformers": "encode retrieve",
     "spacy": "perturb questions",
     "torch": "attacks defend encode generate index retrieve",
     "transformers": "encode generate retrieve",
-    "typer": "cli cli_attack cli_geometry",
+    "typer": "cli cli_attack cli_certify cli_geometry cli_questions",
 }
 """Library to the parts that may wrap it; a new wrapper is a word here."""
 

@@ -130,7 +130,8 @@ def _sums(search: Search, n: int) -> list[tuple[Edit, ...]]:
 def _rows(engine: Engine, chain: Chain, edits: Sequence[Sequence[Edit]]) -> torch.Tensor:
     """The ids after each of some sets of edits: (n, length)."""
     rows = [edited(chain, own) for own in edits]
-    return torch.tensor(rows, device=engine.model.matrix.device).reshape(-1, len(chain.ids))
+    ids = torch.tensor(rows, dtype=torch.long, device=engine.model.matrix.device)
+    return ids.reshape(-1, len(chain.ids))
 
 
 def _positions(length: int, n_flip: int, rng: Generator) -> list[int]:

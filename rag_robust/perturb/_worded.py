@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,7 +23,10 @@ _REDRAWN = 8
 def worded(
     passages: Sequence[Passage], query: Query, rng: Generator, known: Known, *, operator: Perturbation
 ) -> list[Passage] | None:
-    """Every passage with its text reworded; one for which 8 draws break a promise stays as it is."""
+    """Every passage with its text reworded, around the answers where 8 draws over all of it break a promise.
+
+    A passage of which that is true as well stays as it is.
+    """
     del known
     made = [replace(p, text=_reworded(p.text, query.answers, rng, operator)) for p in passages]
     return made if made != list(passages) else None
@@ -34,4 +38,18 @@ def _reworded(text: str, answers: Sequence[str], rng: Generator, operator: Pertu
         one = checked(operator, text, rng, answers=answers)
         if one.result is not None and all(states(one.result, answer) for answer in stated):
             return one.result
-    return text
+    around = _around(text, stated, rng, operator)
+    return around if all(states(around, answer) for answer in stated) else text
+
+
+def _around(text: str, answers: Sequence[str], rng: Generator, operator: Perturbation) -> str:
+    """The text with what lies between the answers reworded: at high intensity no draw spares them all."""
+    if not answers:
+        return text
+    parts = re.split(
+        f"({'|'.join(map(re.escape, sorted(answers, key=len, reverse=True)))})", text, flags=re.IGNORECASE
+    )
+    return "".join(
+        part if i % 2 else checked(operator, part, rng, answers=answers).result or part
+        for i, part in enumerate(parts)
+    )

@@ -74,10 +74,7 @@ def _broken(operator: Perturbation, before: str, after: str, answers: Sequence[s
     general = (
         ("text kept", bool(words(after)) or not words(before)),
         ("protected kept", protected_kept(before, after, declared.touches)),
-        (
-            "answer not put in",
-            not any(states(after, a) and not states(before, a) for a in answers if normalise(a)),
-        ),
+        ("answer not put in", not _put_in(before, after, answers)),
     )
     own = ((_name(promise), promise(before, after)) for promise in declared.promises)
     return next((f"broken: {name}" for name, held in (*general, *own) if not held), "")

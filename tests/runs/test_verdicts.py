@@ -33,7 +33,7 @@ def judged(folder, task, gate=None, system=None, **more):
     ],
 )
 def test_what_a_system_cannot_offer_is_not_applicable_and_never_passes(tmp_path, task):
-    (tmp_path / "pairs.txt").write_text("hot warm\n")
+    (tmp_path / "pairs.txt").write_text("coffee tea\n")
     task = {**task, "synonyms": f"pairs:{tmp_path / 'pairs.txt'}"}
     metric = (
         "certified-share"
@@ -42,7 +42,9 @@ def test_what_a_system_cannot_offer_is_not_applicable_and_never_passes(tmp_path,
         if "substitution" in task.values()
         else "appeared@3"
     )
-    result = judged(tmp_path / "run", task, {"metric": metric, "max": 1.0})
+    listed = [f"tiny-{number:03}" for number in range(6, 0, -1)]
+    fixed = None if task.get("attack") == "gaslite" else function(lambda query: listed)
+    result = judged(tmp_path / "run", task, {"metric": metric, "max": 1.0}, system=fixed)
     assert [g.verdict for g in result.gates] == ["NOT APPLICABLE"]
 
 

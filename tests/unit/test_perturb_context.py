@@ -12,7 +12,10 @@ from rag_robust.types import Fact, Passage, Query
 CAPITAL = (
     "Nairobi is the capital of Kenya. It lies on a plain above the sea, and its railway was built early on."
 )
-TABLE = "Life expectancy, in years.\n\n| Year | Value |\n|---|---|\n| 1992 | 59.285 |\n| 1997 | 54.407 |\n| 2002 | 50.992 |"
+TABLE = (
+    "Life expectancy, in years.\n\n"
+    "| Year | Value |\n|---|---|\n| 1992 | 59.285 |\n| 1997 | 54.407 |\n| 2002 | 50.992 |"
+)
 KENYA = Passage("kenya-1", TABLE, "Survey of Kenya")
 CITY = Passage("kenya-2", CAPITAL, "Profile of Kenya")
 TRADE = Passage(

@@ -23,7 +23,7 @@ def seen(operator, text=TEXT, **parameters) -> set[str]:
     ("operator", "example"),
     [
         (query.keyboard, "pooulation"),
-        (query.swap, "poplulation"),
+        (query.swap, "popluation"),
         (query.omit, "popultion"),
         (query.homoglyph, "cоuntry"),  # a Cyrillic o
         (query.ocr, "couutry"),
