@@ -212,8 +212,12 @@ def test_the_report_puts_attacks_and_certificates_of_one_threat_side_by_side(tmp
 
 
 @pytest.mark.parametrize("name", ["ranking", "ranking_small"])
-def test_the_suites_are_well_formed_and_can_be_pointed_at_another_corpus(name, tmp_path):
-    changes = ["corpus.source=tiny"]
-    assert read(name, changes=changes).corpus.source == "tiny"
+def test_the_suites_are_well_formed_and_can_be_pointed_at_another_corpus(name):
+    assert read(name, changes=["corpus.source=tiny"]).corpus.source == "tiny"
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("name", ["ranking", "ranking_small"])
+def test_the_suites_plans_say_how_long_they_take(name, tmp_path):
     planned = build(Session(read(name), cache_folder=tmp_path, sketch=True))
     assert np.isfinite(sum(unit.weight for unit in planned.units))
