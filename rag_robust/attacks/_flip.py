@@ -17,10 +17,10 @@ from rag_robust.encode.tokens import TokenModel
 
 __all__ = ["best_of", "clusters", "flips", "retold", "saliency", "scores"]
 
-KEEP = 4
+KEEP = 2
 """So many of the best screened candidates are scored in full precision."""
 
-WIDER = 4
+WIDER = 8
 """So many times more where the goal is not similarity alone, which is all that screening sees."""
 
 SLACK = 0.004

@@ -109,8 +109,11 @@ class TokenModel:
             for i, t in enumerate(texts)
         ]
         ok = torch.zeros(len(texts), dtype=torch.bool)
-        for before in ([], *self._plain(ANCHORS)):
-            left = [i for i in range(len(texts)) if plain[i] and not ok[i]]
+        by_itself = [i for i, good in enumerate(plain) if good]
+        again = self._plain([texts[i].strip() for i in by_itself])
+        ok[by_itself] = torch.tensor([a == [i] for i, a in zip(by_itself, again, strict=True)])
+        for before in self._plain(ANCHORS):
+            left = [i for i in by_itself if not ok[i]]
             ok[left] = torch.tensor(self._survive([[*before, i] for i in left]), dtype=torch.bool)
         return ok.to(self.encoder.model.device)
 
@@ -130,7 +133,8 @@ class TokenModel:
         """The ids of texts by themselves, no prompt and no special tokens."""
         if not texts:
             return []
-        return list(self._tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"])
+        ids_alone = {"return_attention_mask": False, "return_token_type_ids": False, "verbose": False}
+        return list(self._tokenizer(list(texts), add_special_tokens=False, **ids_alone)["input_ids"])
 
     def _texts(self, rows: Sequence[Sequence[int]]) -> list[str]:
         """The text of each row of ids; tidying of spaces, which changes tokens, is off."""
