@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from rag_robust import corpus, text
+from rag_robust import corpus, synonyms, text
+from rag_robust.certify import bm25 as closed_bm25
 from rag_robust.certify import exact, percentile
+from rag_robust.certify import static as closed_static
 from rag_robust.certify._looks import Budget
 from rag_robust.certify._sampled import bounds_of
 from rag_robust.certify._smooth import Noise, law
@@ -26,11 +28,9 @@ from rag_robust.certify.mean import Mean
 from rag_robust.certify.percentile import Percentile
 from rag_robust.certify.ranking import Ranking
 from rag_robust.encode.hashed import HashedEncoder
+from rag_robust.retrieve.bm25 import bm25
 from rag_robust.retrieve.scores import bi_encoder
-from rag_robust.synonyms.classes import cliques
-from rag_robust.synonyms.source import Source
 from rag_robust.synonyms.space import Substitutions
-from rag_robust.synonyms.wordnet import wordnet
 from rag_robust.types import Passage, Query
 
 N, SAMPLES, ALPHA = 100, 1000, 0.05
@@ -45,8 +45,8 @@ def main() -> None:
     given = parser.parse_args()
     began = time.perf_counter()
     passages = list(corpus.load("wikipedia").passages.values())
-    every = wordnet()
-    allowed = Substitutions(source=cliques(without_stop_words(every), 12), swaps=1)
+    every = synonyms.load("wordnet")
+    allowed = Substitutions(source=synonyms.load("wordnet?stop=0&cap=12"), swaps=1)
     sampler(passages, allowed)
     shared(passages, allowed)
     exhaustive(passages, replace(allowed, source=every), given.texts)
@@ -63,14 +63,6 @@ def cpu(call: Callable[[], Any], times: int = 2) -> tuple[float, Any]:
         result = call()
         spent.append(time.process_time() - started)
     return min(spent), result
-
-
-def without_stop_words(source: Source) -> Source:
-    kept = {w: o for w, o in source.sets.items() if w not in text.STOP_WORDS}
-    return Source(
-        f"{source.name} less stop words",
-        {w: tuple(u for u in o if u not in text.STOP_WORDS) for w, o in kept.items()},
-    )
 
 
 def sampler(passages: Sequence[Passage], allowed: Substitutions) -> None:
@@ -160,17 +152,24 @@ def exhaustive(passages: Sequence[Passage], allowed: Substitutions, texts: int) 
 
 def closed_forms(passages: Sequence[Passage], allowed: Substitutions) -> None:
     """Passages a second of the families that ask no scorer for versions."""
-    try:
-        from rag_robust.certify import bm25 as closed
-        from rag_robust.retrieve.bm25 import bm25
-    except ImportError:
-        print("closed forms: not installed")
-        return
+    from rag_robust import encode
+    from rag_robust.encode.tokens import token_model
+    from rag_robust.retrieve.static import from_encoder
+
     listed = tuple(passages[:1000])
+    query = Query("q", "battle of the great war in europe")
+    model = from_encoder(token_model(encode.load("paraphrase-MiniLM-L3-v2")))
     index = bm25({p.id: p for p in listed})
-    ranking = Ranking(Query("q", "battle of the great war in europe"), listed, index.score)
-    spent, _ = cpu(lambda: closed.certify(ranking, allowed, k=10))
-    print(f"closed form of BM25, one swap: {len(listed) / spent:.0f} passages a second, bar 1000")
+    rankers = {
+        "BM25": (closed_bm25.certify, index.score),
+        "static vectors, dot": (closed_static.certify, replace(model, similarity="dot").score),
+        "static vectors, cosine": (closed_static.certify, model.score),
+    }
+    print(f"closed forms, one swap, one list of {len(listed)}, passages a second, bar 1000:")
+    for name, (certify, score) in rankers.items():
+        ranking = Ranking(query, listed, score)
+        spent, _ = cpu(lambda certify=certify, ranking=ranking: certify(ranking, allowed, k=10))
+        print(f"  {name} {len(listed) / spent:.0f}")
 
 
 @dataclass(frozen=True)

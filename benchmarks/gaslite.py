@@ -26,7 +26,7 @@ from typing import Any
 
 CONCEPTS = ("coffee", "tennis", "vaccine")
 SIZES = {"trigger_tokens": 20, "n_steps": 30, "n_grad": 20, "n_cand": 64, "n_flip": 10}
-FAST_STEPS = 40
+FAST_STEPS = 46
 HERE = Path(__file__).resolve()
 Row = dict[str, Any]
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from rag_robust.generate.language_model import LanguageModel
     from rag_robust.generate.masked import MaskedModel
     from rag_robust.questions import QuestionSet
+    from rag_robust.questions import World as Facts
+    from rag_robust.written import Sheet
 
 __all__ = ["Session"]
 
@@ -78,7 +80,8 @@ class Session:
         self.surrogate = cache(self._surrogate)
         self.language_model = cache(self._language_model)
         self.masked_model = cache(self._masked_model)
-        self.questions = cache(self._questions)
+        self.sheet = cache(self._sheet)
+        self._facts = cache(self._read_facts)
         self._suspected = cache(self._suspicions)
         self._sources = cache(self._synonyms)
 
@@ -90,15 +93,19 @@ class Session:
 
     def corpus(self, source: str = "") -> Corpus:
         """The corpus of that name, "" for the suite's; with no system over it."""
-        return self._corpora(source)
+        return self._corpora(self._short(source))
 
     def world(self, source: str = "", system: str = "") -> World:
         """A corpus with one of the suite's systems over it."""
-        return self._worlds(source, system)
+        return self._worlds(self._short(source), system)
 
     def world_of(self, task: Task) -> World:
         """The world a task asks its queries in."""
-        return self._worlds(task.questions or "", task.system)
+        return self.world(task.source, task.system)
+
+    def _short(self, source: str) -> str:
+        """The suite's own corpus is "", by whatever name, so that it is made once."""
+        return "" if source == self.suite.corpus.source else source
 
     def token_model(self, system: str = "") -> TokenModel | None:
         """The white-box side of a system's encoder; None where it has none."""
@@ -126,9 +133,9 @@ class Session:
         return world(self, self._corpora(source), system)
 
     def _load_corpus(self, source: str) -> Corpus:
-        """The suite's corpus, or for question tasks the one they are written from; no system yet."""
+        """The suite's corpus for "", or for question tasks another they are written from; no system yet."""
         config = self.suite.corpus
-        if source and source != config.source:
+        if source:
             return corpora.load(source, seed=self.suite.seed)
         loaded = corpora.load(
             config.source,
@@ -188,11 +195,21 @@ class Session:
         path = self.folder / "suspicions" / f"{made[:16]}.sqlite"
         return Suspicions(name, tools, path, seed=self.suite.seed)
 
-    def _questions(self, task_name: str) -> QuestionSet:
-        from rag_robust.written import questions
+    def questions(self, task_name: str) -> QuestionSet:
+        """The questions of a task, in the order they are asked in."""
+        return self.sheet(task_name).written
+
+    def _sheet(self, task_name: str) -> Sheet:
+        from rag_robust.written import sheet
 
         task = self.suite.select(task_name)
-        return questions(self.corpus(task.questions or ""), task, self.suite.seed)
+        return sheet(self.corpus(task.source), task, self.suite.seed, partial(self._facts, task.source))
+
+    def _read_facts(self, source: str) -> Facts:
+        from rag_robust.questions import prepare
+
+        self.say("reading the corpus for facts")
+        return prepare(self.corpus(source))
 
     def _synonyms(self, name: str, system: str) -> Source:
         if self.sketch:

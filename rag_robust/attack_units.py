@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from rag_robust.assemble import Session
 from rag_robust.attacks import tools
@@ -12,9 +13,9 @@ from rag_robust.simulated import SIMULATED, applies
 from rag_robust.task import Task
 from rag_robust.threats import encoders, judged_queries, known_queries, make_attack, seen_queries
 from rag_robust.types import CLEAN, Attack, Query
-from rag_robust.work import Case, ChangeUnit, RecordUnit, key_of, record_units
+from rag_robust.work import Case, ChangeUnit, RecordUnit, asked_as, key_of, record_units
 
-__all__ = ["BASELINES", "HELD_IN", "VERSIONS", "attack_units", "defended_units", "text_seconds"]
+__all__ = ["BASELINES", "HELD_IN", "VERSIONS", "attack_units", "defended_units", "once", "text_seconds"]
 
 BASELINES = ("information_only", "random_passage")
 """Attacks that run beside every inserting attack; a metric that one of them wins is broken."""
@@ -40,7 +41,14 @@ def attack_units(session: Session, task: Task) -> tuple[list[ChangeUnit], list[R
         known = [(q.id, q.text) for q in ([] if task.knows == "knows-all" else known_queries(session, task))]
         case = Case(SIMULATED, (task.knows, task.passages, known))
         units += record_units(session, task, case, judged)
-    return changes, units
+    return changes, [_with_answers(task, unit) for unit in units]
+
+
+def _with_answers(task: Task, unit: RecordUnit) -> RecordUnit:
+    """The unit with the time its answers take; whoever changes nothing gets the answers there were."""
+    if not task.generate or unit.condition in {*BASELINES, SIMULATED}:
+        return unit
+    return dataclasses.replace(unit, weight=unit.weight + _A_QUESTION * len(unit.queries))
 
 
 def defended_units(
@@ -108,9 +116,38 @@ def _change_unit(session: Session, task: Task, case: Case, query_id: str | None)
     world = session.world_of(task)
     known = [(q.id, q.text) for q in known_queries(session, task, query_id)]
     name, system = case.condition, (world.corpus.digest, world.fingerprint)
-    key = key_of(session, "change", *system, task.name, name, case.spec, task.depth, known, case.trial)
-    seconds = _seconds(session, task, _made(session, task, name))
-    return ChangeUnit(key, task.name, name, query_id, seconds, case.trial, _measured(session, task))
+    asked = asked_as(task)
+    own = (name, case.spec, task.depth, known, case.trial, *({task.name, asked} - {task.name}))
+    key = key_of(session, "change", *system, task.name, *own)
+    attack = _made(session, task, name)
+    sight = ""
+    if attack.threat.writes == "insert" and attack.threat.reads <= _OPEN:
+        seen = (asked, name, query_id, case.spec, known, case.trial, _encoder_names(session, task))
+        sight = key_of(session, "sight", world.corpus.digest, *seen)
+    seconds = _seconds(session, task, attack)
+    return ChangeUnit(key, task.name, name, query_id, seconds, case.trial, _measured(session, task), sight)
+
+
+_OPEN = frozenset({"queries", "corpus", "gradients", "embeddings"})
+"""What an attacker reads without asking the system itself: two systems of one encoder look alike to it."""
+
+
+def _encoder_names(session: Session, task: Task) -> object:
+    """The encoders an attacker has in hand, by their names: a sketch has no others."""
+    config = session.suite.described(task.system)
+    if task.surrogates or config.kind != "pipeline":
+        return task.surrogates or config.surrogate
+    if config.surrogate or config.retriever.kind == "bm25":
+        return config.surrogate
+    return config.retriever.encoder, config.retriever.dtype
+
+
+def once(changes: Sequence[ChangeUnit]) -> Iterator[ChangeUnit]:
+    """The changes, where of those of one sight the first bears the work and the others are measured alone."""
+    seen: set[str] = set()
+    for unit in changes:
+        yield dataclasses.replace(unit, weight=min(unit.weight, 0.1)) if unit.sight in seen else unit
+        seen |= {unit.sight} - {""}
 
 
 def _measured(session: Session, task: Task) -> str:
@@ -126,13 +163,16 @@ def _seconds(session: Session, task: Task, attack: Attack) -> float:
     """About how long an attack takes on one CPU core, measured on models of 22 million weights."""
     work = dataclasses.asdict(attack)  # type: ignore[call-overload]
     own = 1.4 * len(str(work.get("information", "")).split())
-    length = min(work.get("tokens", 0), own + (work.get("trigger_tokens") or work.get("tokens", 0)))
+    asked = _A_QUESTION * _questions(work) if "answers" in attack.threat.reads else 0.0
     if "gradients" in attack.threat.reads and {"n_steps", "n_cand"} <= work.keys():
-        return float(_A_TOKEN * work.get("passages", 1) * work["n_steps"] * _rows(work) * length)
+        filled = min(work["tokens"], _A_PASSAGE) if asked else work["tokens"]
+        length = min(filled, own + (work["trigger_tokens"] or filled))
+        a_token = _A_TOKEN[work.get("screening", "bfloat16")]
+        return float(asked + a_token * work.get("passages", 1) * _rows(work) * length)
     if "n_beams" in work:
-        return float(_A_DRAFT * work["passages"] * work["n_beams"] * (length - own))
+        return float(_A_DRAFT * work["passages"] * work["n_beams"] * max(0.0, work["tokens"] - own))
     if attack.threat.writes == "insert":
-        return 0.1
+        return max(0.1, asked)
     if not attack.threat.reads & {"scores", "ranks"}:
         return 0.5
     outsiders = 1 if task.targets != "outsiders" else task.depth - task.k
@@ -151,13 +191,33 @@ def text_seconds(session: Session, task: Task) -> float:
 VERSIONS = 50
 """Versions of a passage of a hundred words in which one is replaced."""
 
-_A_TOKEN, _A_DRAFT = 3e-4, 0.2
-"""Seconds for a token of a passage that is scored, and for a beam's step of a language model."""
+_A_TOKEN = {"bfloat16": 2.2e-4, "float32": 3.4e-4}
+"""Seconds for a token of a passage that is scored, by the precision in which it is."""
+
+_A_DRAFT, _A_QUESTION = 0.3, 0.8
+"""Seconds for a beam's step of a language model, and for an answer of a small generator."""
+
+_A_PASSAGE = 50
+"""Tokens of a passage that is to be obeyed."""
 
 
-def _rows(work: Mapping[str, int | str]) -> float:
-    """Sequences that one step of a gradient attack scores or takes gradients of."""
-    flips, tokens, gradients = (int(work.get(n, 1)) for n in ("n_flip", "n_cand", "n_grad"))
-    if work.get("profile") == "fast":
-        return 2 * flips * max(2, tokens // 16) + flips + gradients / 2
-    return flips * tokens * (0.35 if work.get("profile") == "default" else 1) + gradients
+def _questions(work: Mapping[str, Any]) -> float:
+    """Questions that an attack asks the generator; a text that works ends the trials of its passage."""
+    if "n_trials" in work:
+        return float(work["passages"] * min(4, work["n_trials"]))
+    return float(work.get("n_steps", 0) * work.get("n_cand", 1))
+
+
+def _rows(work: Mapping[str, Any]) -> float:
+    """Sequences that a gradient attack scores, or takes gradients of, for one passage."""
+    steps, flips, tokens, gradients = (int(work.get(n, 1)) for n in ("n_steps", "n_flip", "n_cand", "n_grad"))
+    if "starts" not in work and "n_trials" not in work:
+        return float(steps * (tokens + 3 * gradients))
+    if work.get("profile") == "paper":
+        return float(steps * (flips * tokens + 3 * gradients))
+    rounds = steps + _RACE if work.get("profile") == "fast" else 3 * steps
+    return rounds * (2 * flips * max(1, tokens // 32) + 4 * flips + 3 * gradients / 8)
+
+
+_RACE = 12
+"""Rounds that the rivals of a search cost before one is left."""

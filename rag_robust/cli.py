@@ -17,7 +17,10 @@ from rich.table import Table
 from rag_robust import __version__, terminal
 from rag_robust.cli_attack import attack_app
 from rag_robust.cli_certify import certify
+from rag_robust.cli_compare import compare
+from rag_robust.cli_corpus import corpus_app
 from rag_robust.cli_geometry import geometry
+from rag_robust.cli_perturb import perturb
 from rag_robust.cli_questions import questions
 from rag_robust.errors import RagRobustError, SuiteError, nearest
 
@@ -36,10 +39,11 @@ app = typer.Typer(
     "Exit codes: 0 all gates pass · 1 a gate failed · 2 usage, config or data error · 3 inconclusive · "
     "4 invalid run · 70 an error of rag-robust itself · 130 interrupted.",
 )
-corpus_app = typer.Typer(no_args_is_help=True, help="Look at a corpus, or write it as a BEIR folder.")
 app.add_typer(attack_app, name="attack")
 app.command()(certify)
+app.command()(compare)
 app.command()(geometry)
+app.command()(perturb)
 app.command()(questions)
 app.add_typer(corpus_app, name="corpus")
 
@@ -116,7 +120,7 @@ def plan(suite: SuiteName, set_: Changes = None, limit: int | None = None) -> No
         total += seconds
         conditions = list(dict.fromkeys(u.condition for u in units))
         records = sum(len(u.keys) for u in units)
-        work.add_row(task.name, task.kind, ", ".join(conditions), str(records), f"{seconds:.0f} s")
+        work.add_row(task.name, task.kind, _few(conditions), str(records), _duration(seconds))
     ready = planner.preparation(session)
     took = f"about {_duration(total)} on one CPU core"
     work.caption = f"{took}, and {_duration(ready)} to encode the corpus the first time" if ready else took
@@ -192,40 +196,6 @@ def doctor(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
         raise typer.Exit(2)
 
 
-@corpus_app.command("list")
-def corpus_list() -> None:
-    """The corpora that come with the package."""
-    list_("corpora")
-
-
-@corpus_app.command("info")
-def corpus_info(source: str, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """Sizes and digest of a corpus: a name, or beir:FOLDER, hf:NAME, irds:ID, files:PATTERN."""
-    from rag_robust import corpus as corpora
-
-    loaded = corpora.load(source)
-    lengths = [len(p.full.split()) for p in loaded.passages.values()]
-    facts = {
-        "source": source,
-        "passages": len(loaded.passages),
-        "queries": len(loaded.queries),
-        "judgements": sum(map(len, loaded.qrels.values())),
-        "mean words": round(sum(lengths) / len(lengths), 1),
-        "digest": loaded.digest,
-    }
-    typer.echo(json.dumps(facts, indent=1) if as_json else "\n".join(f"{k}: {v}" for k, v in facts.items()))
-
-
-@corpus_app.command("convert")
-def corpus_convert(source: str, folder: Path) -> None:
-    """Write a corpus as a BEIR folder."""
-    from rag_robust import corpus as corpora
-    from rag_robust.corpus import beir
-
-    beir.write(corpora.load(source), folder)
-    terminal.err().print(f"wrote {folder}", markup=False)
-
-
 @app.callback(invoke_without_command=True)
 def _top(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
@@ -238,6 +208,11 @@ def _suite(name: str, changes: list[str] | None, limit: int | None, seed: int | 
 
     chosen = suites.read(name, changes=[*(changes or []), *([f"seed={seed}"] if seed is not None else [])])
     return suites.smaller(chosen, limit) if limit else chosen
+
+
+def _few(names: list[str]) -> str:
+    """A list that fits a cell: what is beyond eight names is counted."""
+    return ", ".join([*names[:8], *([f"and {len(names) - 8} more"] if len(names) > 8 else [])])
 
 
 def _duration(seconds: float) -> str:
@@ -263,16 +238,18 @@ def _exit_code(result: Result, on_inconclusive: Verdicts) -> int:
 
 
 def _listed() -> dict[str, Callable[[], list[tuple[str, str]]]]:
-    from rag_robust import attacks, certify, corpus, defend, metrics, perturb, suite, synonyms
+    from rag_robust import attacks, certify, corpus, defend, metrics, suite, synonyms
+    from rag_robust import perturb as operators
     from rag_robust.report.words import method
 
+    every = sorted({*operators.names(), *operators.names("passages")})
     return {
         "attacks": lambda: [(n, method("attack", n)) for n in attacks.names()],
         "certificates": lambda: [(n, method("certify", n)) for n in certify.names()],
         "corpora": lambda: [(n, corpus.describe(n)) for n in corpus.names()],
         "defences": lambda: [(n, defend.describe(n)) for n in defend.names()],
         "metrics": lambda: [(n, metrics.describe(n)) for n in metrics.names()],
-        "perturbations": lambda: [(n, method("perturb", n)) for n in perturb.names()],
+        "perturbations": lambda: [(n, operators.describe(n)) for n in every],
         "suites": lambda: [(n, suite.read(n).description) for n in suite.names()],
         "synonyms": lambda: [(n, synonyms.describe(n)) for n in synonyms.names()],
     }

@@ -16,13 +16,17 @@ def clusters(
 ) -> tuple[str, ...]:
     """The cluster of each value of a metric: one per query, in order of first appearance.
 
-    It is the query itself; for questions the document it was written from (passages of one document
-    share its title); for a metric that measures the change the changes the query went through.
+    It is the query itself; for questions the document it was written from, which the records' note
+    `source` names (without it, passages of one document share its title); for a metric that measures the
+    change the changes the query went through.
     """
     ids = list(dict.fromkeys(r.query_id for r in records))
     if metrics.of_change(metric):
         return tuple(" ".join(_changes(records, condition, i)) or i for i in ids)
-    return tuple(ids) if task.kind != "questions" else tuple(_document(corpus, i) for i in ids)
+    if task.kind != "questions":
+        return tuple(ids)
+    noted = {r.query_id: str(r.notes["source"]) for r in records if r.notes.get("source")}
+    return tuple(noted.get(i) or _document(corpus, i) for i in ids)
 
 
 def _changes(records: Sequence[Record], condition: str, query_id: str) -> list[str]:

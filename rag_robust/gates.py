@@ -7,7 +7,7 @@ FAIL in a whole suite stays below 1 - level; the printed interval is the one it 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,15 @@ import numpy as np
 from rag_robust import metrics, stats
 from rag_robust.clusters import clusters
 from rag_robust.contradictions import contradictions
+from rag_robust.findings import Findings, Versus
+from rag_robust.metrics.cells import Asked
 from rag_robust.metrics.degenerate import baseline_records
 from rag_robust.seeds import generator
 from rag_robust.store import Store
 from rag_robust.suite import Gate, Suite, Task, parse
+from rag_robust.tallies import tally
 from rag_robust.types import CLEAN, Corpus, Estimate, Passage, Query, Record, Verdict
+from rag_robust.versus import versus
 
 __all__ = ["EXIT", "GateResult", "Number", "Result", "judge", "task_corpus", "task_world", "world_key"]
 
@@ -69,6 +73,8 @@ class Result:
     gates: tuple[GateResult, ...]
     numbers: tuple[Number, ...]
     problems: tuple[str, ...]
+    findings: tuple[Findings, ...] = ()
+    versus: tuple[Versus, ...] = ()
 
     @property
     def verdict(self) -> Verdict:
@@ -100,7 +106,7 @@ def judge(store: Store) -> Result:
     by_task: dict[str, list[Record]] = {task.name: [] for task in suite.task}
     for record in records:
         by_task[record.task].append(record)
-    sampler = _Sampler(store, suite, by_task, corpora)
+    sampler = _Sampler(store, suite, {name: Asked(own) for name, own in by_task.items()}, corpora)
     numbers = [n for task in suite.task for n in sampler.numbers(task)]
     samples = [sampler.of_gate(gate) for gate in suite.gate]
     p_values = [
@@ -121,6 +127,8 @@ def judge(store: Store) -> Result:
         tuple(gates),
         tuple(numbers),
         problems,
+        tuple(sampler.findings()),
+        versus(suite, by_task, corpora),
     )
 
 
@@ -165,8 +173,9 @@ def task_corpus(store: Store, task: Task) -> Corpus:
 class _Sampler:
     store: Store
     suite: Suite
-    records: dict[str, list[Record]]
+    records: dict[str, Asked]
     corpora: dict[str, Corpus]
+    answered: dict[str, dict[str, Asked]] = field(default_factory=dict)
 
     def numbers(self, task: Task) -> Iterator[Number]:
         """Every metric of a task, shown or gated, under each of its conditions."""
@@ -181,17 +190,30 @@ class _Sampler:
                 trials = tuple(self._trials(sample))
                 yield Number(task.name, condition, metric, sample.estimate, trials=trials)
         if task.kind == "questions":
-            yield from self._policies(task, own, list(wanted))
+            yield from self._policies(task, list(wanted))
 
-    def _policies(self, task: Task, own: list[Record], wanted: list[str]) -> Iterator[Number]:
+    def _policies(self, task: Task, wanted: list[str]) -> Iterator[Number]:
         """The degenerate policies, scored on the very contexts the system was shown."""
-        contexts = self.store.artifacts("context")
-        shown = {(r.query_id, r.condition): contexts[r.key] for r in own if r.key in contexts}
-        baselines = baseline_records(own, self.corpora[task.name], shown)
-        for policy, records in baselines.items():
+        for policy, records in self._baselines(task).items():
             for metric in wanted:
                 estimate = self._estimated(task, metric, "", records).estimate
                 yield Number(task.name, "", metric, estimate, policy)
+
+    def findings(self) -> Iterator[Findings]:
+        """What the tables of each question task are made of."""
+        for task in self.suite.task:
+            own = self.records[task.name]
+            if task.kind == "questions" and own:
+                yield tally(self.suite, task, own, self.corpora[task.name], self._baselines(task))
+
+    def _baselines(self, task: Task) -> dict[str, Asked]:
+        """The task as each policy would have answered it."""
+        if task.name not in self.answered:
+            own, contexts = self.records[task.name], self.store.artifacts("context")
+            shown = {(r.query_id, r.condition): contexts[r.key] for r in own if r.key in contexts}
+            told = baseline_records(own, self.corpora[task.name], shown)
+            self.answered[task.name] = {name: Asked(found) for name, found in told.items()}
+        return self.answered[task.name]
 
     def _trials(self, sample: _Sample) -> Iterator[float]:
         """The mean over queries of each trial by itself, if there is more than one."""
@@ -211,7 +233,7 @@ class _Sampler:
         return "" if task.kind == "questions" else task.method
 
     def sample(self, task: Task, metric: str, condition: str) -> _Sample:
-        own = self.records[task.name]
+        own: Sequence[Record] = self.records[task.name]
         asked = {r.query_id for r in own if r.condition == condition}
         if condition:
             own = [

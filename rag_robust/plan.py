@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from rag_robust import defend, metrics, perturb, stats
 from rag_robust.assemble import Session
-from rag_robust.attack_units import VERSIONS, attack_units, defended_units, text_seconds
+from rag_robust.attack_units import VERSIONS, attack_units, defended_units, once, text_seconds
 from rag_robust.corpus.concepts import concept
 from rag_robust.errors import SuiteError
 from rag_robust.listed import check, check_targets, parameters
+from rag_robust.question_units import check_questions, question_units
 from rag_robust.suite import Gate, Suite
 from rag_robust.suspicions import BENIGN
 from rag_robust.task import Task
@@ -45,10 +46,10 @@ def build(session: Session) -> Plan:
             changes += made
             units += asked
         elif task.kind == "questions":
-            units += _questions(session, task)
+            units += question_units(session, task)
         else:
             units += _queries(session, task)
-    return Plan(tuple(changes), tuple(_with_filters(session, units)))
+    return Plan(tuple(once(changes)), tuple(_with_filters(session, units)))
 
 
 _A_PASSAGE = {"perplexity": 0.6, "masked_token": 0.6, "norm": 0.04}
@@ -104,9 +105,10 @@ def _check_names(suite: Suite) -> None:
             _check_attack(suite, task)
         elif task.kind == "certify":
             _check_certificate(task)
-        for form in (task.perturb, *(task.forms if task.kind == "questions" else ())):
-            if form:
-                perturb.load(form, **(task.parameters if form == task.perturb else {}))
+        elif task.kind == "questions":
+            check_questions(task)
+        elif task.perturb:
+            perturb.load(task.perturb, **task.parameters)
 
 
 def _check_attack(suite: Suite, task: Task) -> None:
@@ -201,10 +203,3 @@ def _texts(task: Task) -> float:
     if task.method == "exact":
         return float(task.depth * min(20_000, VERSIONS ** (task.swaps or 3)))
     return 2.0 * task.depth
-
-
-def _questions(session: Session, task: Task) -> Iterator[RecordUnit]:
-    queries = tuple(q.query for q in session.questions(task.name).questions)
-    cells = [f"{form}/{shown}" for form in ("original", *task.forms) for shown in task.documents]
-    for condition in ("original/none", *cells):
-        yield from record_units(session, task, Case(condition, dict(task.parameters)), queries)

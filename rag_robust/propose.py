@@ -31,7 +31,7 @@ from rag_robust.task import Task
 from rag_robust.threats import demotes, known_queries, make_attack, neutral, secrets, target_of
 from rag_robust.types import Attack, Change, Passage, Query
 from rag_robust.unfinished import Unfinished
-from rag_robust.work import ChangeUnit, Done
+from rag_robust.work import ChangeUnit, Done, asked_as
 
 if TYPE_CHECKING:
     from rag_robust.generate.language_model import LanguageModel
@@ -51,7 +51,8 @@ def make_change(session: Session, unit: ChangeUnit, tick: Tick | None = None) ->
         taken = facts(session, task, known, change_from_json(unit.made["change"]))
         again = {**unit.made, "facts": taken, "measured": unit.measured}
         return Done(artifacts={unit.key: ("change", again)})
-    rng = generator(session.suite.seed, task.name, unit.attack, unit.query_id or task.concept, unit.trial)
+    asked = (asked_as(task), unit.attack, unit.query_id or task.concept, unit.trial)
+    rng = generator(session.suite.seed, *asked)
     view = _view(session, task, attack, known)
     effort = Effort(view.secrets.models)
     if session.unfinished is not None:

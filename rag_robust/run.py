@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -102,13 +102,47 @@ def _work(session: Session, store: Store, plan: Plan, workers: int, progress: Pr
         progress(0, total, "starting")
     meter = _Meter(progress, total)
     executor: Executor = execute.processes(workers) if workers > 1 else execute.serial
-    work: list[Iterable[Unit]] = [changes, (_with_changes(store, unit) for unit in units)]
-    for phase in work:
-        for unit, result in executor(_worker(session, workers, meter), phase):
+    sights: dict[str, list[str]] = {}
+    for change in plan.changes:
+        sights.setdefault(change.sight, []).append(change.key)
+    for phase in _phases(changes, units, by_task=workers == 1):
+        ready = (_ready(store, unit, sights) for unit in phase)
+        for unit, result in executor(_worker(session, workers, meter), ready):
             store.add(result.records, result.artifacts)
             if isinstance(unit, ChangeUnit):
                 forget(session.unfinished, unit.key)
             meter.finished(unit)
+
+
+def _phases(
+    changes: Sequence[ChangeUnit], units: Sequence[RecordUnit], *, by_task: bool
+) -> Iterator[Sequence[Unit]]:
+    """What may be done in any order, phase after phase.
+
+    Several workers share all changes, then all records. One alone goes task by task, so that what an
+    interrupted run leaves is whole tasks. Changes of a sight that was there before come in a later phase.
+    """
+    if by_task:
+        for task in dict.fromkeys([*(u.task for u in units), *(c.task for c in changes)]):
+            yield [c for c in changes if c.task == task]
+            yield [u for u in units if u.task == task]
+        return
+    first = {c.sight: c.key for c in reversed(changes)}
+    fresh = {c.key for c in changes if not c.sight or first[c.sight] == c.key}
+    yield [c for c in changes if c.key in fresh]
+    yield [c for c in changes if c.key not in fresh]
+    yield units
+
+
+def _ready(store: Store, unit: Unit, sights: Mapping[str, Sequence[str]]) -> Unit:
+    """The unit with what was made before it: the changes its queries live in, or the change of a twin."""
+    if isinstance(unit, RecordUnit):
+        return _with_changes(store, unit)
+    if unit.made is not None or not unit.sight:
+        return unit
+    kept = (store.artifact(key) for key in sights[unit.sight] if key != unit.key)
+    body = next((b for b in kept if b is not None and "change" in b), None)
+    return unit if body is None else replace(unit, made=body)
 
 
 def _unmade(store: Store, unit: ChangeUnit, needed: set[str]) -> ChangeUnit | None:
@@ -207,7 +241,7 @@ SHOWN = 20
 
 def _world(session: Session, task: Task, records: Sequence[Record]) -> dict[str, object]:
     own = [r for r in records if r.task == task.name]
-    corpus = session.corpus(task.questions or "")
+    corpus = session.corpus(task.source)
     queries, qrels = dict(corpus.queries), dict(corpus.qrels)
     if task.kind == "questions":
         questions = session.questions(task.name)

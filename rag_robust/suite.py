@@ -65,7 +65,10 @@ class RerankerConfig(Table):
 
 
 class GeneratorConfig(Table):
-    """What writes answers: a causal LM, an OpenAI-compatible endpoint, or canned text for tests."""
+    """What writes answers: a causal LM, an OpenAI-compatible endpoint, or canned text for tests.
+
+    With `isolate` every passage is read alone, and the answers become one by majority or by keywords.
+    """
 
     kind: Literal["huggingface", "openai", "canned"] = "huggingface"
     model: str = "SmolLM2-135M-Instruct"
@@ -74,6 +77,7 @@ class GeneratorConfig(Table):
     api_key_env: str = "OPENAI_API_KEY"
     max_new_tokens: Positive = 24
     default: str = ""
+    isolate: Literal["majority", "keywords"] | None = None
 
 
 class SystemConfig(Table):

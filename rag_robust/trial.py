@@ -7,18 +7,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
-from typing import cast
 
 from rag_robust import defend, perturb, systems
+from rag_robust.asking import ask, failed
 from rag_robust.assemble import Session
 from rag_robust.defended import Guarded, guarded, sized
 from rag_robust.errors import TargetError
 from rag_robust.listed import certificate
-from rag_robust.perturb import document
+from rag_robust.questioned import questioned
 from rag_robust.seeds import digest, generator
 from rag_robust.simulated import SIMULATED, simulated
 from rag_robust.store import change_to_json
-from rag_robust.systems.pipeline import Pipeline
 from rag_robust.task import Task
 from rag_robust.threats import seen_queries, target_of
 from rag_robust.types import (
@@ -28,11 +27,8 @@ from rag_robust.types import (
     Changeable,
     Cost,
     Failure,
-    FailureKind,
     Hit,
-    Passage,
     Query,
-    Reader,
     Record,
     System,
 )
@@ -47,7 +43,7 @@ def make_records(session: Session, unit: RecordUnit) -> Done:
     if task.kind == "certify":
         return _certify(session, task, unit)
     if task.kind == "questions":
-        return _questioned(session, task, unit)
+        return questioned(session, task, unit)
     if task.kind == "attack" and unit.condition == SIMULATED:
         return simulated(session, task, unit)
     changes: Sequence[Change | Failure | None] = unit.changes or [None] * len(unit.queries)
@@ -114,31 +110,16 @@ def _in_changed_world(
     system: System, change: Change | None, queries: Sequence[Query]
 ) -> list[Answer | Failure]:
     if change is None or not change.touches_corpus:
-        return _ask(system, queries)
+        return ask(system, queries)
     reason = systems.applicable(system, change)
     if reason is not None or not isinstance(system, Changeable):
         return [Failure("not_applicable", reason or "the system cannot live in a changed corpus")] * len(
             queries
         )
     try:
-        return _ask(system.changed(change), queries)
+        return ask(system.changed(change), queries)
     except TargetError as error:
-        return [_failure(error)] * len(queries)
-
-
-def _ask(system: System, queries: Sequence[Query]) -> list[Answer | Failure]:
-    """One answer or failure per query; a failing query costs no other its answer."""
-    many = getattr(system, "many", None)
-    try:
-        return list(many(queries)) if many else [system(query) for query in queries]
-    except TargetError as error:
-        if len(queries) == 1:
-            return [_failure(error)]
-        return [answer for query in queries for answer in _ask(system, [query])]
-
-
-def _failure(error: TargetError) -> Failure:
-    return Failure(cast(FailureKind, error.kind), str(error))
+        return [failed(error)] * len(queries)
 
 
 def _filled(base: Record, answer: Answer | Failure, change: Change | Failure | None) -> Record:
@@ -150,11 +131,9 @@ def _filled(base: Record, answer: Answer | Failure, change: Change | Failure | N
     return replace(base, hits=answer.hits, answer=answer.text, inserted=touched)
 
 
-def _reworded(session: Session, task: Task, query: Query, form: str | None = None) -> str:
-    name = form or str(task.perturb)
-    parameters = task.parameters if form is None else {}
-    rng = generator(session.suite.seed, task.name, name, query.id)
-    return perturb.load(name, **parameters)(query.text, rng)
+def _reworded(session: Session, task: Task, query: Query) -> str:
+    rng = generator(session.suite.seed, task.name, str(task.perturb), query.id)
+    return perturb.load(str(task.perturb), **task.parameters)(query.text, rng)
 
 
 def _certify(session: Session, task: Task, unit: RecordUnit) -> Done:
@@ -169,7 +148,7 @@ def _certify(session: Session, task: Task, unit: RecordUnit) -> Done:
         try:
             proof = certificate(world, task, query, allowed, rng)
         except TargetError as error:
-            records.append(_base(task, unit, i, failure=_failure(error)))
+            records.append(_base(task, unit, i, failure=failed(error)))
             continue
         hits = tuple(Hit(i, score) for i, score in proof.scores.items())
         cost = Cost(time.perf_counter() - started, proof.samples)
@@ -179,78 +158,3 @@ def _certify(session: Session, task: Task, unit: RecordUnit) -> Done:
 
 def _base(task: Task, unit: RecordUnit, i: int, *, failure: Failure | None = None) -> Record:
     return Record(unit.keys[i], task.name, unit.condition, unit.queries[i].id, 0, failure=failure)
-
-
-def _questioned(session: Session, task: Task, unit: RecordUnit) -> Done:
-    """Questions under one query form and one document condition, and what the generator was shown."""
-    world = session.world_of(task)
-    form, shown = unit.condition.split("/")
-    facts = {q.query.id: q for q in session.questions(task.name).questions}
-    asked = [
-        q if form == "original" else replace(q, text=_reworded(session, task, q, form)) for q in unit.queries
-    ]
-    started = time.perf_counter()
-    contexts: list[list[str] | Failure] = []
-    if shown == "retrieved":
-        answers = _ask(world.system, asked)
-        contexts += [_shown(world.system, answer) for answer in answers]
-    else:
-        golds = [world.corpus.passages[facts[q.id].fact.passage_id] for q in unit.queries]
-        contexts += [_context(session, task, g, q, shown) for g, q in zip(golds, unit.queries, strict=True)]
-        answers = _read_each(world.system, asked, contexts)
-    cost = Cost((time.perf_counter() - started) / len(asked), 1)
-    records = [
-        _filled(replace(_base(task, unit, i), cost=cost, notes={"asked": asked[i].text}), answer, None)
-        for i, answer in enumerate(answers)
-    ]
-    artifacts: dict[str, tuple[str, object]] = {
-        key: ("context", texts)
-        for key, texts in zip(unit.keys, contexts, strict=True)
-        if not isinstance(texts, Failure)
-    }
-    return Done(tuple(records), artifacts)
-
-
-def _read_each(
-    system: System, queries: Sequence[Query], contexts: Sequence[list[str] | Failure]
-) -> list[Answer | Failure]:
-    """One answer or failure per query; queries without a context are not asked."""
-    if not isinstance(system, Reader):
-        message = "the system cannot be given its passages, so document conditions do not apply"
-        return [Failure("not_applicable", message)] * len(queries)
-    given = [(q, c) for q, c in zip(queries, contexts, strict=True) if not isinstance(c, Failure)]
-    answered = iter(_read(system, [q for q, _ in given], [c for _, c in given]))
-    return [c if isinstance(c, Failure) else next(answered) for c in contexts]
-
-
-def _read(
-    system: Reader, queries: Sequence[Query], contexts: Sequence[Sequence[str]]
-) -> list[Answer | Failure]:
-    try:
-        return list(system.read(queries, contexts))
-    except TargetError as error:
-        if len(queries) == 1:
-            return [_failure(error)]
-        pairs = zip(queries, contexts, strict=True)
-        return [answer for query, texts in pairs for answer in _read(system, [query], [texts])]
-
-
-def _shown(system: object, answer: Answer | Failure) -> list[str]:
-    if isinstance(answer, Failure) or not isinstance(system, Pipeline):
-        return []
-    return system.texts(answer.hits)
-
-
-def _context(session: Session, task: Task, gold: Passage, query: Query, shown: str) -> list[str] | Failure:
-    """The texts of a document condition; an empty list is the closed book."""
-    if shown == "none":
-        return []
-    text: str | None = gold.text
-    if shown == "removed":
-        text = document.evidence_removed(gold.text, query.answers)
-    elif shown == "different":
-        rng = generator(session.suite.seed, task.name, shown, query.id)
-        text = document.lexically_different(gold.text, query.answers, rng)
-    if text is None:
-        return Failure("not_applicable", f"the gold passage cannot be made {shown}")
-    return [replace(gold, text=text).full]

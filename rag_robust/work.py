@@ -11,7 +11,7 @@ from rag_robust.seeds import digest
 from rag_robust.task import Task
 from rag_robust.types import Change, Failure, Query, Record
 
-__all__ = ["KEY_VERSION", "Case", "ChangeUnit", "Done", "RecordUnit", "key_of", "record_units"]
+__all__ = ["KEY_VERSION", "Case", "ChangeUnit", "Done", "RecordUnit", "asked_as", "key_of", "record_units"]
 
 KEY_VERSION = 1
 """Raised when the meaning of a record changes, so that no old record passes for a new one."""
@@ -28,7 +28,8 @@ class ChangeUnit:
     """One change to be made by one trial of an attack: against a set of queries, or against one query.
 
     `measured` hashes what decides the measures of a change beside the change itself; `made` is the
-    change where it was made before and is only to be measured again.
+    change where it was made before and is only to be measured again. `sight` hashes all that the attack
+    is shown, its seed included: units of one sight get one change. "" where it sees the system itself.
     """
 
     key: str
@@ -38,6 +39,7 @@ class ChangeUnit:
     weight: float
     trial: int = 0
     measured: str = ""
+    sight: str = ""
     made: Mapping[str, Any] | None = None
 
 
@@ -111,6 +113,11 @@ def record_units(
             trial=case.trial,
             defence=case.defence,
         )
+
+
+def asked_as(task: Task) -> str:
+    """A task's name without the system behind it: what a template asks of several systems is one question."""
+    return task.name.removesuffix(f" · {task.system}") if task.system else task.name
 
 
 def key_of(session: Session, *parts: object) -> str:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from rag_robust import systems
+from rag_robust.generate.isolate import Isolate
 from rag_robust.retrieve.rerank import Reranked
 from rag_robust.retrieve.scores import bi_encoder
 from rag_robust.seeds import digest
-from rag_robust.suite import RerankerConfig, RetrieverConfig, SystemConfig
+from rag_robust.suite import GeneratorConfig, RerankerConfig, RetrieverConfig, SystemConfig
 from rag_robust.systems.function import Insert, Returned, function
 from rag_robust.systems.http import http
 from rag_robust.systems.pipeline import Pipeline
@@ -88,7 +89,8 @@ def _pipeline(session: Session, corpus: Corpus, config: SystemConfig) -> World:
         retriever = Reranked(retriever, score, corpus.passages, config.reranker.depth)
         fingerprint += f" | {config.reranker.model_dump_json()} {files_hash(config.reranker.model)}"
     surrogate = session.encoder(config.surrogate, "float32") if config.surrogate else encoder
-    reader = session.generator(config.generator) if config.generator else None
+    how = config.generator.isolate if config.generator else None
+    reader = session.generator(_alone(config.generator)) if config.generator else None
     system = Pipeline(
         retriever,
         corpus.passages,
@@ -96,11 +98,18 @@ def _pipeline(session: Session, corpus: Corpus, config: SystemConfig) -> World:
         rag_prompt if reader else None,
         k=max(10, config.context),
         context=config.context,
+        isolate=Isolate(how) if how else None,
     )
     described = (
         f"{getattr(reader, 'fingerprint', config.generator)} context={config.context}" if reader else ""
     )
+    described += f" {system.isolate}" if system.isolate else ""
     return World(corpus, system, fingerprint, described, surrogate, score, ranked_by)
+
+
+def _alone(config: GeneratorConfig) -> GeneratorConfig:
+    """The model by itself: however its answers are put together, it is loaded once."""
+    return config.model_copy(update={"isolate": None})
 
 
 def _retriever(

@@ -21,10 +21,12 @@ LEVELS = {
     1: "corpus encode generate index retrieve synonyms",
     2: "attacks certify defend perturb questions systems",
     3: "aggregate metrics",  # beside the others: sees level 0 only
-    4: "assemble attack_units clusters contradictions defended execute gates listed "
-    "lone_attack lone_certify lone_edit lone_list lone_questions measured plan propose run "
-    "simulated store suite suspicions task templates threats trial unfinished work worlds written",
-    5: "__main__ cli cli_attack cli_certify cli_geometry cli_questions doctor pytest_plugin report terminal",
+    4: "asking assemble attack_units clusters contradictions defended execute findings gates kept listed "
+    "lone_attack lone_certify lone_edit lone_list lone_questions measured needs opinions plan propose "
+    "question_units question_values questioned run shown simulated store suite suspicions tallies task "
+    "templates threats train trial unfinished updates versus withstood work worlds written",
+    5: "__main__ cli cli_attack cli_certify cli_compare cli_corpus cli_geometry cli_perturb cli_questions "
+    "doctor pytest_plugin report terminal",
 }
 LEVEL = {"": -1} | {part: level for level, parts in LEVELS.items() for part in parts.split()}
 
@@ -33,7 +35,7 @@ SIBLINGS = {"retrieve": {"encode", "generate", "index"}}
 
 HEAVY = {
     "bm25s": "retrieve",
-    "datasets": "corpus",
+    "datasets": "corpus train",
     "faiss": "index",
     "gguf": "encode generate",
     "haystack": "systems",
@@ -48,13 +50,13 @@ HEAVY = {
     "pyarrow": "corpus",
     "pydantic": "suite task",
     "ray": "execute",
-    "rich": "cli cli_certify cli_geometry report terminal",
+    "rich": "cli cli_certify cli_compare cli_corpus cli_geometry report terminal",
     "scipy": "aggregate attacks defend stats",
-    "sentence_transformers": "encode retrieve",
+    "sentence_transformers": "encode retrieve train",
     "spacy": "perturb questions",
-    "torch": "attacks defend encode generate index retrieve",
-    "transformers": "encode generate retrieve",
-    "typer": "cli cli_attack cli_certify cli_geometry cli_questions",
+    "torch": "attacks defend encode generate index retrieve train",
+    "transformers": "encode generate retrieve train",
+    "typer": "cli cli_attack cli_certify cli_compare cli_corpus cli_geometry cli_perturb cli_questions",
 }
 """Library to the parts that may wrap it; a new wrapper is a word here."""
 

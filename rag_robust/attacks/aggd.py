@@ -25,6 +25,7 @@ from numpy.random import Generator
 from rag_robust.attacks._chain import Chain
 from rag_robust.attacks._flip import best_of, flips
 from rag_robust.attacks._gains import gains, top
+from rag_robust.attacks._screen import check_precision, screen
 from rag_robust.attacks._search import Search, checked, poisoned, white_box
 from rag_robust.attacks._view import View
 from rag_robust.encode.tokens import TokenModel
@@ -38,14 +39,15 @@ class Aggd:
     """`passages` passages of at most `tokens` tokens, one per k-means cluster of the known queries.
 
     Parameters:
-        information: text of each passage that stays; "" as in the paper
-        passages: how many
-        tokens: the most tokens of a passage, information included
+        information: text of each passage that stays (paper: "")
+        passages: how many (ours)
+        tokens: the most tokens of a passage, information included (ours)
         trigger_tokens: tokens of the trigger, 0 fills the passage (as HotFlip: 50)
-        place: trigger as "suffix", "prefix" or in the "middle" of the information
+        place: trigger as "suffix", "prefix" or in the "middle" of the information (ours)
         n_steps: steps, each with a fresh gradient (as HotFlip: 5000)
         n_cand: flips scored exactly per step (as HotFlip: 100)
-        seconds: wall time after which no step begins, 0 for no limit
+        seconds: wall time after which no step begins, 0 for no limit (ours)
+        screening: precision in which candidates are screened, "bfloat16" (ours) or "float32" (paper)
     """
 
     tools: ClassVar[frozenset[str]] = frozenset()
@@ -58,10 +60,12 @@ class Aggd:
     n_steps: int = 5000
     n_cand: int = 100
     seconds: float = 0.0
+    screening: str = "bfloat16"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         checked(self, "n_cand")
+        check_precision(self.screening)
 
     @property
     def threat(self) -> ThreatModel:
@@ -83,7 +87,7 @@ class Aggd:
             where, what = best // gain.shape[1], best % gain.shape[1]
             rows.append(flips(search.chain, where, what))
             pairs.append(list(zip(where.tolist(), what.tolist(), strict=True)))
-        after = best_of(model, chains, rows)
+        after = best_of(model, chains, rows, screen=screen(model, self.screening))
         for search, tried, chain in zip(searches, pairs, after, strict=True):
             if chain is search.chain:
                 search.tried += tried

@@ -24,6 +24,7 @@ from numpy.random import Generator
 from rag_robust.attacks._chain import Chain
 from rag_robust.attacks._flip import best_of, flips
 from rag_robust.attacks._gains import gains, top
+from rag_robust.attacks._screen import check_precision, screen
 from rag_robust.attacks._search import Search, checked, poisoned, white_box
 from rag_robust.attacks._view import View
 from rag_robust.encode.tokens import TokenModel
@@ -37,15 +38,16 @@ class Arca:
     """`passages` passages of at most `tokens` tokens, one per k-means cluster of the known queries.
 
     Parameters:
-        information: text of each passage that stays
-        passages: how many
-        tokens: the most tokens of a passage, information included
-        trigger_tokens: tokens of the trigger, 0 fills the passage
-        place: trigger as "suffix", "prefix" or in the "middle" of the information
+        information: text of each passage that stays (as in GASLITE)
+        passages: how many (ours)
+        tokens: the most tokens of a passage, information included (ours)
+        trigger_tokens: tokens of the trigger, 0 fills the passage (ours)
+        place: trigger as "suffix", "prefix" or in the "middle" of the information (ours)
         n_steps: steps, one position each (GASLITE's comparison: 5000)
         n_grad: random tokens at the position that gradients are averaged over (the same: 32)
         n_cand: tokens scored exactly per step (the same: 32)
-        seconds: wall time after which no step begins, 0 for no limit
+        seconds: wall time after which no step begins, 0 for no limit (ours)
+        screening: precision in which candidates are screened, "bfloat16" (ours) or "float32" (paper)
     """
 
     tools: ClassVar[frozenset[str]] = frozenset()
@@ -59,10 +61,12 @@ class Arca:
     n_grad: int = 32
     n_cand: int = 32
     seconds: float = 0.0
+    screening: str = "bfloat16"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         checked(self, "n_cand", "n_grad")
+        check_precision(self.screening)
 
     @property
     def threat(self) -> ThreatModel:
@@ -80,9 +84,11 @@ class Arca:
         pool = torch.nonzero(model.allowed).squeeze(1)
         drawn = [torch.as_tensor(rng.integers(0, len(pool), self.n_grad), device=pool.device) for rng in rngs]
         copies = [_at(c, i, pool[d]) for c, i, d in zip(chains, turns, drawn, strict=True)]
-        found = gains(model, chains, copies)
+        low = screen(model, self.screening)
+        found = gains(low, chains, copies)
         tokens = [top(gain[i], self.n_cand) for gain, i in zip(found, turns, strict=True)]
-        return best_of(model, chains, [_at(c, i, t) for c, i, t in zip(chains, turns, tokens, strict=True)])
+        rows = [_at(c, i, t) for c, i, t in zip(chains, turns, tokens, strict=True)]
+        return best_of(model, chains, rows, screen=low)
 
 
 def _at(chain: Chain, position: int, tokens: torch.Tensor) -> torch.Tensor:

@@ -23,9 +23,10 @@ from typing import ClassVar
 import torch
 from numpy.random import Generator
 
-from rag_robust.attacks._chain import Chain, texts
+from rag_robust.attacks._chain import Chain, scored, texts
 from rag_robust.attacks._flip import best_of, flips
 from rag_robust.attacks._gains import first_passing, gains
+from rag_robust.attacks._screen import check_precision, screen
 from rag_robust.attacks._search import Search, checked, poisoned, white_box
 from rag_robust.attacks._view import View
 from rag_robust.encode.tokens import TokenModel
@@ -39,16 +40,17 @@ class Gcg:
     """`passages` passages of at most `tokens` tokens, one per k-means cluster of the known queries.
 
     Parameters:
-        information: text of each passage that stays
-        passages: how many
-        tokens: the most tokens of a passage, information included
-        trigger_tokens: tokens of the trigger, 0 fills the passage
-        place: trigger as "suffix", "prefix" or in the "middle" of the information
+        information: text of each passage that stays (as in GASLITE)
+        passages: how many (ours)
+        tokens: the most tokens of a passage, information included (ours)
+        trigger_tokens: tokens of the trigger, 0 fills the passage (ours)
+        place: trigger as "suffix", "prefix" or in the "middle" of the information (ours)
         n_steps: steps, one flip each (GASLITE's comparison: 1000)
         n_cand: flips scored exactly per step (GASLITE's comparison: 512)
         top_k: tokens per position that flips are drawn from (GASLITE's comparison: 256)
         only_better: whether a step that loses is refused (paper: no)
-        seconds: wall time after which no step begins, 0 for no limit
+        seconds: wall time after which no step begins, 0 for no limit (ours)
+        screening: precision in which candidates are screened, "bfloat16" (ours) or "float32" (paper)
     """
 
     tools: ClassVar[frozenset[str]] = frozenset()
@@ -63,10 +65,12 @@ class Gcg:
     top_k: int = 256
     only_better: bool = False
     seconds: float = 0.0
+    screening: str = "bfloat16"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         checked(self, "n_cand", "top_k")
+        check_precision(self.screening)
 
     @property
     def threat(self) -> ThreatModel:
@@ -87,9 +91,10 @@ class Gcg:
             places = torch.as_tensor(where, device=gain.device)
             best = gain.topk(int(sizes.max()), dim=1).indices
             rows.append(flips(chain, places, best[places, ranks]))
+        low = screen(model, self.screening)
         if self.only_better:
-            return best_of(model, chains, rows)
-        return first_passing(model, chains, rows, lambda chain, ids: texts(model, chain, [ids])[0])
+            return best_of(model, chains, rows, screen=low)
+        return scored(model, first_passing(low, chains, rows, lambda c, ids: texts(model, c, [ids])[0]))
 
 
 SMOKE = {"information": "Buy now.", "tokens": 12, "n_steps": 2, "n_cand": 4, "top_k": 8}

@@ -26,6 +26,7 @@ from numpy.random import Generator
 from rag_robust.attacks._chain import Chain, joined
 from rag_robust.attacks._flip import best_of, flips
 from rag_robust.attacks._gains import first_passing, gains, top
+from rag_robust.attacks._screen import check_precision, screen
 from rag_robust.attacks._search import Search, checked, poisoned, white_box
 from rag_robust.attacks._view import View
 from rag_robust.encode.tokens import TokenModel
@@ -42,15 +43,16 @@ class HotFlip:
     is watched: what the text is worth is for the harness to say.
 
     Parameters:
-        information: text of each passage that stays; "" as in the paper
-        passages: how many
-        tokens: the most tokens of a passage, information included
+        information: text of each passage that stays (paper: "")
+        passages: how many (ours)
+        tokens: the most tokens of a passage, information included (ours)
         trigger_tokens: tokens of the trigger, 0 fills the passage (paper: 50)
-        place: trigger as "suffix", "prefix" or in the "middle" of the information
+        place: trigger as "suffix", "prefix" or in the "middle" of the information (ours)
         n_steps: steps, one position each (paper: 5000)
         n_cand: tokens scored exactly per step (paper: 100)
         retokenise: whether a flip must survive the tokenizer (paper: no)
-        seconds: wall time after which no step begins, 0 for no limit
+        seconds: wall time after which no step begins, 0 for no limit (ours)
+        screening: precision in which candidates are screened, "bfloat16" (ours) or "float32" (paper)
     """
 
     tools: ClassVar[frozenset[str]] = frozenset()
@@ -64,10 +66,12 @@ class HotFlip:
     n_cand: int = 100
     retokenise: bool = True
     seconds: float = 0.0
+    screening: str = "bfloat16"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
         checked(self, "n_cand")
+        check_precision(self.screening)
 
     @property
     def threat(self) -> ThreatModel:
@@ -86,7 +90,7 @@ class HotFlip:
             tokens = top(gain[position], self.n_cand)
             rows.append(flips(chain, torch.full_like(tokens, position), tokens))
         if self.retokenise:
-            return best_of(model, chains, rows)
+            return best_of(model, chains, rows, screen=screen(model, self.screening))
 
         def text_of(chain: Chain, ids: tuple[int, ...]) -> str | None:
             text = joined(model, chain, ids)

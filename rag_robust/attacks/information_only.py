@@ -22,7 +22,7 @@ class InformationOnly:
     """Inserts `information`; more than one passage would be the same text again.
 
     Parameters:
-        information: the attacker's sentence, which is the whole passage
+        information: the attacker's sentence, which is the whole passage (GASLITE: the same)
         tokens: the most tokens that it may have (ours, as for all inserting attacks)
     """
 

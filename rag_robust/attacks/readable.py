@@ -68,9 +68,9 @@ class Readable:
     With more than one passage the known queries are split by k-means and each cluster gets one.
 
     Parameters:
-        information: the attacker's sentence, which the language model goes on from
-        passages: how many
-        tokens: the most tokens of a passage by the victim's tokenizer, information included
+        information: the attacker's sentence, which the language model goes on from (ours)
+        passages: how many (ours)
+        tokens: the most tokens of a passage by the victim's tokenizer, information included (ours)
         n_beams: texts that are kept at each step (ours)
         n_next: most likely tokens that each of them goes on with (ours)
         top_p: no more tokens than make up this share of the probability of those looked at (ours)

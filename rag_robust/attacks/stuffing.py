@@ -25,7 +25,7 @@ class Stuffing:
     """Passage i holds `information` and the queries i, i + passages, …, as many as fit in `tokens`.
 
     Parameters:
-        information: the attacker's sentence, with which each passage begins
+        information: the attacker's sentence, with which each passage begins (as in GASLITE)
         passages: how many (GASLITE: 1, 5, 10, 100)
         tokens: the most tokens of a passage, information included (GASLITE: the model's maximum)
     """

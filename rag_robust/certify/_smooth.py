@@ -103,7 +103,7 @@ class Law:
     `shift` is o_d, the most that allowed replacements can change the probability of anything.
     """
 
-    remedy: ClassVar[str] = "fewer swaps, or a source cut into classes whose sets overlap wholly,"
+    remedy: ClassVar[str] = "fewer swaps, or a source cut into classes (?stop=0&cap=12),"
     pieces: tuple[tuple[str, ...], ...]
     tail: str
     shift: float

@@ -37,6 +37,8 @@ from rag_robust.types import Certificate
 
 __all__ = ["Percentile", "certify"]
 
+_ROUNDING = 1e-12  # p is meant less this much, for every text alike: a sum of shares is right to 1e-15
+
 
 def certify(
     ranking: Ranking,
@@ -131,7 +133,7 @@ def _ends(
 
 def _rank(share: float, n: int) -> int:
     """The least rank, from 1, that has at least `share` of n values at or below it."""
-    return min(n, max(1, ceil(share * n - 1e-9)))
+    return min(n, max(1, ceil((share - _ROUNDING) * n)))
 
 
 def _ranker(p: float) -> str:

@@ -41,7 +41,7 @@ class Cached:
     """A generator that never completes the same prompt twice; failures are tried again.
 
     The key is a hash of the inner generator's fingerprint and the prompt, so the file may serve
-    any number of models. Equal prompts of one call are completed once.
+    any number of models. Equal prompts of one call are completed once, prompts of like length together.
     """
 
     inner: TextGenerator
@@ -59,7 +59,7 @@ class Cached:
         self._set_up()
         known: dict[str, str | Failure] = dict(self._read(keys))
         missing = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in known}
-        todo = list(missing)
+        todo = sorted(missing, key=lambda key: len(missing[key]))
         for start in range(0, len(todo), _AT_ONCE):
             part = todo[start : start + _AT_ONCE]
             made = dict(zip(part, self.inner.generate([missing[key] for key in part]), strict=True))

@@ -1,10 +1,14 @@
-"""Whether an answer is right, wrong, a refusal or empty: a strict and deterministic judge."""
+"""Whether an answer is right, wrong, a refusal or empty: a strict and deterministic judge.
+
+The stages that lead to it, and further ones that a person may add, are in `judging`.
+"""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -15,7 +19,7 @@ from rag_robust.metrics._refusals import refused
 from rag_robust.metrics._tokens import Number, Token, same, tokens
 from rag_robust.types import CLEAN, Corpus, Query, Record
 
-__all__ = ["Outcome", "correct", "judge", "outcome", "refusals", "refused", "states"]
+__all__ = ["Outcome", "correct", "judge", "listed", "outcome", "refusals", "refused", "states"]
 
 Outcome = Literal["correct", "refusal", "wrong", "empty"]
 
@@ -33,13 +37,33 @@ def outcome(query: Query, prediction: str) -> Outcome:
     """What an answer is: "empty", else "refusal", else "correct" or "wrong".
 
     A refusal that quotes an answer is a refusal: the user was told not to rely on it. Without any
-    answer that counts as right, everything but a refusal is wrong.
+    answer that counts as right, everything but a refusal is wrong. Where a list is asked for
+    (`listed`), all its members must be said, in any order.
     """
+    return _outcome(query.answers, prediction)
+
+
+@lru_cache(maxsize=65_536)
+def _outcome(answers: tuple[str, ...], prediction: str) -> Outcome:
     if not prediction.strip():
         return "empty"
     if refused(prediction):
         return "refusal"
-    return "correct" if any(states(prediction, truth) for truth in query.answers) else "wrong"
+    said = any(states(prediction, truth) for truth in answers)
+    members = listed(answers)
+    return "correct" if said or (members and all(states(prediction, m) for m in members)) else "wrong"
+
+
+def listed(answers: Sequence[str]) -> tuple[str, ...]:
+    """The members of a list that is asked for as a whole; () if each answer is right by itself.
+
+    Questions over a set of things have two answers, which list it: "A, B and C" and "A, B, C".
+    """
+    if len(answers) != 2:
+        return ()
+    members = tuple(answers[1].split(", "))
+    whole = f"{', '.join(members[:-1])} and {members[-1]}"
+    return members if len(members) > 1 and answers[0] == whole else ()
 
 
 def states(text: str, truth: str) -> bool:

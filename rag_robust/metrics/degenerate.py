@@ -8,21 +8,39 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from rag_robust.metrics.answers import states
+from rag_robust.metrics.answers import listed, states
+from rag_robust.metrics.cells import evidence
 from rag_robust.seeds import digest
 from rag_robust.text import words
 from rag_robust.types import Corpus, Failure, Query, Record
 
-__all__ = ["Policy", "baseline_records", "policies"]
+__all__ = ["WINNABLE", "Policy", "baseline_records", "policies"]
 
 Policy = Callable[[Query, Sequence[str]], str]
 """What is answered to a query when these texts are shown; no model, no randomness."""
 
 _REFUSAL = "I don't know."
+_ALWAYS_REFUSE = "refusing everything gets"
+_NOTHING_WORSE = "refusing everything, or always being wrong, gets 1: nothing gets worse"
+
+WINNABLE: Mapping[str, str] = {
+    "rare_overall": f"{_ALWAYS_REFUSE} 2/3 with RARE's documents",
+    "rare_document": f"{_ALWAYS_REFUSE} 1/2 with RARE's documents, as much as copying the evidence",
+    "rare_retrieved": f"{_ALWAYS_REFUSE} 1, whatever was retrieved",
+    "rare_v1_overall": f"{_ALWAYS_REFUSE} a share of every miss of the retriever",
+    "rare_v1_document": f"{_ALWAYS_REFUSE} 1/2 with RARE's documents, as much as copying the evidence",
+    "rare_v1_retrieved": f"{_ALWAYS_REFUSE} 1 wherever the retriever misses",
+    "no_degradation": _NOTHING_WORSE,
+    "order_robustness": _NOTHING_WORSE,
+    "size_robustness": _NOTHING_WORSE,
+    "retrieval_robustness": _NOTHING_WORSE,
+    "refusing": "refusing everything gets 1; read it beside answering",
+}
+"""Scores that a policy which understands nothing can win or nearly win, and how; reports say so."""
 
 
 def policies() -> dict[str, Policy]:
-    """The policies by name; "ideal" answers if a shown text says the answer and refuses otherwise."""
+    """The policies by name; "ideal" answers if the shown texts say the answer and refuses otherwise."""
     return {
         "always refuse": lambda _, __: _REFUSAL,
         "always wrong": lambda _, __: "qwxz",
@@ -37,6 +55,9 @@ def baseline_records(
     records: Sequence[Record], corpus: Corpus, contexts: Mapping[tuple[str, str], Sequence[str]]
 ) -> dict[str, list[Record]]:
     """The same grid of questions and conditions, answered by each policy instead of the system.
+
+    Where a record tells how much of the evidence was shown, "ideal" goes by that: it answers if all of it
+    was, and refuses otherwise.
 
     Args:
         records: what the system did; only answers and failures are replaced.
@@ -60,13 +81,19 @@ def _answered(
     if texts is None or query is None:
         failure = Failure("not_applicable", "what was shown to the system was not kept")
         return replace(record, answer=None, failure=failure)
-    return replace(record, answer=policy(query, texts), failure=None)
+    if policy is _ideal and "covered" in record.notes:
+        texts = query.answers[:1] if evidence(record) == "full" else ()
+    notes = {name: note for name, note in record.notes.items() if not name.startswith("withstands")}
+    return replace(record, answer=policy(query, texts), failure=None, notes=notes)
 
 
 def _ideal(query: Query, texts: Sequence[str]) -> str:
     for truth in query.answers:
         if any(states(text, truth) for text in texts):
             return truth
+    members = listed(query.answers)
+    if members and all(any(states(text, member) for text in texts) for member in members):
+        return query.answers[0]
     return _REFUSAL
 
 

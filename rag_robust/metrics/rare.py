@@ -1,162 +1,145 @@
-"""RARE's robustness scores of question tasks, with a strict judge, and what they leave out.
+"""RARE's robustness scores of question tasks, with a strict judge, under two named profiles.
 
-Conditions are named "form/documents". Forms: "original" and the reworded ones. Documents: "none"
-(closed book, original form only), "gold" (the evidence), "removed" (the evidence with the answer taken
-out), "different" (the answer kept, the words changed), "retrieved" (what the system finds).
-
-A cell is one record. For question i, k = 1 if the closed-book probe was right, c: the answer is right,
-r: it is a refusal (see `answers.outcome`; a refusal is never right). The cell is robust if
+A cell is one record (`cells`). For question i, k = 1 if the closed-book probe was right, c: the answer is
+right, r: it is a refusal (a refusal is never right, an empty answer is neither). The cell is robust if
 
     c         where k = 1 (known: it must stay right whatever is shown)
-    c         where k = 0 and documents are gold or different
-    r         where k = 0 and documents are removed
-    c or r    where k = 0 and documents are retrieved
+    c         where k = 0 and the evidence was shown: gold, "different", and any other operator on the gold
+              passages that left all of it there
+    r         where k = 0 and it was taken out: "removed", "counterfactual", "stale", and any other operator
+              that left not all of it there
+    c or r    where k = 0 and passages were retrieved, whatever was done to them, in "rare-2025-06-13";
+              in "rare-v1": c if any needed fact was among them, else r
 
-*Source*: Zeng et al., RARE (arXiv 2506.00789), the released code of 2025-06-13, profile
-"rare-2025-06-13". *Where we differ*: a strict judge and refusal test (an empty answer is never
-right, theirs always is); a question's value is the mean of its own cells, so that questions and not
-cells are averaged; the weight of "retrieved" in the overall score grows with the number of retriever
-records per form (three there, as many as the task has here). Missing cells are left out of the mean,
-failed ones (and "removed" and "retrieved" without a probe, whose rule needs k) too; a question is NaN only
-if none is left. Refusing everything scores 2/3 overall there by construction: read the scores
-beside those of `degenerate.policies` and beside `over_refusal`.
+Overall: all forms and documents. Query: reworded forms, gold. Document: original form, changed gold.
+Retrieved: original form, retrieved and changed retrieved. Unanswerable questions have no gold: they are left
+out.
+
+*Source*: Zeng et al., RARE (arXiv 2506.00789), the released code of 2025-06-13, whose operators are
+"removed" and "different", and that of 2025-05-25, which fits the paper's first version. *Where we differ*:
+a strict judge and refusal test (an empty answer is never right, theirs always is); operators they do not
+have are sorted by the evidence they leave; a question's value is the mean of its own cells, so that questions
+and not cells are averaged; the weight of "retrieved" in the overall score grows with the number of such
+records per form (three there). The first version showed every form what was retrieved for the original, and
+its prompts had ids in the place of texts: neither is repeated. Missing cells are left out of the mean, failed
+ones (and those without a probe where the rule needs k) too; a question is NaN only if none is left.
+
+Refusing everything scores 2/3 overall there by construction: read the scores beside those of
+`degenerate.policies`, and `balanced.balanced_robustness`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_robust.metrics._records import mean, query_ids
-from rag_robust.metrics.answers import Outcome, outcome
+from rag_robust.metrics._shares import share
+from rag_robust.metrics.cells import ORIGINAL, Cell
 from rag_robust.types import Corpus, Record
 
 __all__ = [
-    "hallucination",
-    "harmful_retrieval",
-    "over_refusal",
+    "PROFILES",
+    "Profile",
+    "Rule",
     "rare_document",
     "rare_overall",
     "rare_query",
     "rare_retrieved",
+    "rare_v1_document",
+    "rare_v1_overall",
+    "rare_v1_query",
+    "rare_v1_retrieved",
+    "rule",
 ]
 
-_ORIGINAL = "original"
-_SHOWN = ("gold", "removed", "different", "retrieved")
+Profile = Literal["rare-2025-06-13", "rare-v1"]
+Rule = Literal["right", "refusal", "either"]
+"""What is asked for where k = 0."""
+
+PROFILES: tuple[Profile, ...] = ("rare-2025-06-13", "rare-v1")
+
+_ALWAYS_GONE = frozenset({"removed", "counterfactual", "stale"})
+Values = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class _Cell:
-    form: str
-    documents: str
-    known: bool | None  # None: no usable closed-book probe
-    outcome: Outcome
+def rule(cell: Cell, profile: Profile) -> Rule | None:
+    """What a cell asks for where the answer is not known by heart; None if the evidence is not known."""
+    if cell.retrieved:
+        if profile == "rare-2025-06-13":
+            return "either"
+        return None if cell.evidence is None else "refusal" if cell.evidence == "none" else "right"
+    if cell.operator.partition("?")[0].replace("-", "_") in _ALWAYS_GONE:
+        return "refusal"
+    if cell.operator in ("", "different"):
+        return "right"
+    return None if cell.evidence is None else "right" if cell.evidence == "full" else "refusal"
 
 
-def rare_overall(records: Sequence[Record], corpus: Corpus) -> NDArray[np.float64]:
+def rare_overall(records: Sequence[Record], corpus: Corpus) -> Values:
     """RARE's overall robustness of a question: the share of robust cells over all forms and documents."""
-    return _share(records, corpus, lambda c: c.documents in _SHOWN, _robust)
+    return _score(records, corpus, lambda _: True, "rare-2025-06-13")
 
 
-def rare_query(records: Sequence[Record], corpus: Corpus) -> NDArray[np.float64]:
+def rare_query(records: Sequence[Record], corpus: Corpus) -> Values:
     """RARE's query robustness of a question: the share of reworded forms robust on the gold documents."""
-    return _share(records, corpus, lambda c: c.form != _ORIGINAL and c.documents == "gold", _robust)
+    return _score(records, corpus, _reworded, "rare-2025-06-13")
 
 
-def rare_document(records: Sequence[Record], corpus: Corpus) -> NDArray[np.float64]:
-    """RARE's document robustness of a question: robust cells of "removed" and "different", original form."""
-    return _share(
-        records, corpus, lambda c: c.form == _ORIGINAL and c.documents in ("removed", "different"), _robust
-    )
+def rare_document(records: Sequence[Record], corpus: Corpus) -> Values:
+    """RARE's document robustness of a question: robust cells of changed gold documents, original form."""
+    return _score(records, corpus, _changed, "rare-2025-06-13")
 
 
-def rare_retrieved(records: Sequence[Record], corpus: Corpus) -> NDArray[np.float64]:
+def rare_retrieved(records: Sequence[Record], corpus: Corpus) -> Values:
     """RARE's real-world robustness of a question: robust cells of what was retrieved, original form."""
-    return _share(records, corpus, lambda c: c.form == _ORIGINAL and c.documents == "retrieved", _robust)
+    return _score(records, corpus, _found, "rare-2025-06-13")
 
 
-def over_refusal(records: Sequence[Record], corpus: Corpus) -> NDArray[np.float64]:
-    """How often an answer is withheld though the evidence was shown, for what is not known by heart.
-
-    P(refusal or empty | k = 0, documents gold or different), all forms; NaN where k = 1. An empty
-    answer withholds as much as a refusal: otherwise saying nothing would win here.
-    """
-    return _share(
-        records,
-        corpus,
-        lambda c: c.known is False and c.documents in ("gold", "different"),
-        lambda c: c.outcome in ("refusal", "empty"),
-    )
+def rare_v1_overall(records: Sequence[Record], corpus: Corpus) -> Values:
+    """RARE's overall robustness by the rules of its first version."""
+    return _score(records, corpus, lambda _: True, "rare-v1")
 
 
-def hallucination(records: Sequence[Record], corpus: Corpus) -> NDArray[np.float64]:
-    """How often a wrong answer is given though neither the documents nor the model had the answer.
-
-    P(wrong | k = 0, documents removed), all forms; NaN where k = 1. A right answer is luck and no
-    hallucination; refusing always scores 0 here and 1 in `over_refusal`: read both.
-    """
-    return _share(
-        records,
-        corpus,
-        lambda c: c.known is False and c.documents == "removed",
-        lambda c: c.outcome == "wrong",
-    )
+def rare_v1_query(records: Sequence[Record], corpus: Corpus) -> Values:
+    """RARE's query robustness by the rules of its first version, where it is the same."""
+    return _score(records, corpus, _reworded, "rare-v1")
 
 
-def harmful_retrieval(records: Sequence[Record], corpus: Corpus) -> NDArray[np.float64]:
-    """How often documents cost an answer that the model has by heart.
-
-    P(not right | k = 1) over all forms and shown documents; NaN where k = 0.
-    """
-    return _share(
-        records,
-        corpus,
-        lambda c: c.known is True and c.documents in _SHOWN,
-        lambda c: c.outcome != "correct",
-    )
+def rare_v1_document(records: Sequence[Record], corpus: Corpus) -> Values:
+    """RARE's document robustness by the rules of its first version, where it is the same."""
+    return _score(records, corpus, _changed, "rare-v1")
 
 
-def _share(
-    records: Sequence[Record],
-    corpus: Corpus,
-    chosen: Callable[[_Cell], bool],
-    value: Callable[[_Cell], bool | None],
-) -> NDArray[np.float64]:
-    """Per question the share of chosen cells for which `value` is true; None leaves a cell out."""
-    grouped = _cells(records, corpus)
-    shares = []
-    for query_id in query_ids(records):
-        got = [value(cell) for cell in grouped.get(query_id, ()) if chosen(cell)]
-        shares.append(mean([float(v) for v in got if v is not None]))
-    return np.array(shares, dtype=np.float64)
+def rare_v1_retrieved(records: Sequence[Record], corpus: Corpus) -> Values:
+    """RARE's real-world robustness by its first rules: a refusal is right over a miss alone."""
+    return _score(records, corpus, _found, "rare-v1")
 
 
-def _cells(records: Sequence[Record], corpus: Corpus) -> dict[str, list[_Cell]]:
-    """The usable cells of each question, the closed-book probe turned into `known`."""
-    outcomes: dict[str, list[tuple[str, str, Outcome]]] = {}
-    for record in records:
-        query = corpus.queries.get(record.query_id)
-        if query is None or not query.answers or record.failure is not None or record.answer is None:
-            continue
-        form, _, documents = record.condition.partition("/")
-        got = outcome(query, record.answer)
-        outcomes.setdefault(record.query_id, []).append((form, documents, got))
-    return {query_id: _known(seen) for query_id, seen in outcomes.items()}
+def _score(
+    records: Sequence[Record], corpus: Corpus, chosen: Callable[[Cell], bool], profile: Profile
+) -> Values:
+    return share(records, corpus, lambda c: c.answerable and chosen(c), lambda c: _robust(c, profile))
 
 
-def _known(seen: Sequence[tuple[str, str, Outcome]]) -> list[_Cell]:
-    probes = [got for form, documents, got in seen if (form, documents) == (_ORIGINAL, "none")]
-    known = "correct" in probes if probes else None
-    return [_Cell(form, documents, known, got) for form, documents, got in seen]
+def _reworded(cell: Cell) -> bool:
+    return cell.form != ORIGINAL and cell.shown == "gold"
 
 
-def _robust(cell: _Cell) -> bool | None:
-    right, refusal = cell.outcome == "correct", cell.outcome == "refusal"
-    if cell.known or cell.documents in ("gold", "different"):
-        return right
-    if cell.known is None:
+def _changed(cell: Cell) -> bool:
+    return cell.form == ORIGINAL and not cell.retrieved and bool(cell.operator)
+
+
+def _found(cell: Cell) -> bool:
+    return cell.form == ORIGINAL and cell.retrieved
+
+
+def _robust(cell: Cell, profile: Profile) -> bool | None:
+    asked_for = rule(cell, profile)
+    if cell.known or asked_for == "right":
+        return cell.right
+    if cell.known is None or asked_for is None:
         return None
-    return refusal if cell.documents == "removed" else right or refusal
+    return cell.outcome == "refusal" or (asked_for == "either" and cell.right)

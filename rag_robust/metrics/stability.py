@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rag_robust.metrics._records import failed_attack, per_query, usable
 from rag_robust.types import CLEAN, Corpus, Record
 
-__all__ = ["BOUNDS", "jaccard", "kendall", "rbo"]
+__all__ = ["BOUNDS", "jaccard", "kendall", "overlap", "rbo"]
 
 BOUNDS = {"kendall": (-1.0, 1.0)}
 
@@ -28,7 +28,7 @@ def rbo(records: Sequence[Record], corpus: Corpus, *, p: float = 0.9) -> NDArray
 
     *Source*: Webber, Moffat and Zobel, TOIS 28 (2010), equation 32.
     """
-    return _compare(records, lambda a, b: _overlap(a, b, p))
+    return _compare(records, lambda a, b: overlap(a, b, p))
 
 
 def jaccard(records: Sequence[Record], corpus: Corpus, *, k: int) -> NDArray[np.float64]:
@@ -87,7 +87,8 @@ def _tau(a: Sequence[str], b: Sequence[str]) -> float:
     return float((signs[0] * signs[1]).sum() / told) if told else math.nan
 
 
-def _overlap(a: Sequence[str], b: Sequence[str], p: float) -> float:
+def overlap(a: Sequence[str], b: Sequence[str], p: float) -> float:
+    """Rank-biased overlap of two lists of ids, extrapolated as `rbo` says; 0 if one is empty."""
     short, long = sorted((a, b), key=len)
     s, l = len(short), len(long)  # noqa: E741, the paper's letters
     if not s:

@@ -25,11 +25,13 @@ from rag_robust.perturb._rivals import rival, stale_value
 from rag_robust.perturb._worded import worded
 from rag_robust.perturb.applied import Applied, ChangePassages, checked, checked_passages, drops
 from rag_robust.perturb.knowledge import Known, known
+from rag_robust.perturb.planted import PLANTS, planted
 from rag_robust.perturb.promises import promised
 from rag_robust.seeds import generator
 from rag_robust.types import Passage, Perturbation, Query
 
 __all__ = [
+    "PLANTS",
     "Applied",
     "ChangePassages",
     "Known",
@@ -43,6 +45,7 @@ __all__ = [
     "load",
     "load_document",
     "names",
+    "planted",
     "promised",
     "rival",
     "stale_value",

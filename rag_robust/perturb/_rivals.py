@@ -93,12 +93,12 @@ def _replaced(text: str, answer: str, value: str) -> str:
 
 
 def _written(passages: Sequence[Passage], query: Query, world: Known) -> str | None:
-    """The answer as the passages have it, with its unit if that is known."""
+    """The answer as the passages have it, with its unit if that is known; else as the question has it."""
     fact = asked(passages, query, world)
     if fact is not None and _is_answer(fact.object, query):
         return fact.object
     stated = [a for a in query.answers if any(places(p.full, a) for p in passages)]
-    return max(stated, key=len, default=None)
+    return max(stated or query.answers, key=len, default=None)
 
 
 def _same_slot(passages: Sequence[Passage], query: Query, world: Known) -> Sequence[str]:

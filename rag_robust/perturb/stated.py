@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 from rag_robust.errors import UsageError
 from rag_robust.text import normalise
@@ -32,10 +33,10 @@ def states(text: str, answer: str) -> bool:
         raise UsageError("expected an answer with at least one character, got a blank one")
     values = _values(bare) if _NUMERIC_ANSWER.match(bare) else set()
     if values:
-        return not values.isdisjoint(_values(normalise(text)))
+        return not values.isdisjoint(_values_of(text))
     left = r"(?<!\w)" if _needs_edge(bare[0]) else ""
     right = r"(?!\w)" if _needs_edge(bare[-1]) else ""
-    return re.search(left + re.escape(bare) + right, normalise(text)) is not None
+    return re.search(left + re.escape(bare) + right, _normal(text)) is not None
 
 
 def places(text: str, answer: str) -> list[tuple[int, int]]:
@@ -69,6 +70,16 @@ def _numbers(text: str) -> list[tuple[tuple[int, int], set[Decimal]]]:
         if not any(match.start() < other.end() and other.start() < match.end() for other in kept):
             kept.append(match)
     return [(m.span(), _meant(m)) for m in sorted(kept, key=lambda m: m.start())]
+
+
+@lru_cache(maxsize=4096)
+def _normal(text: str) -> str:
+    return normalise(text)
+
+
+@lru_cache(maxsize=4096)
+def _values_of(text: str) -> frozenset[Decimal]:
+    return frozenset(_values(_normal(text)))
 
 
 def _needs_edge(character: str) -> bool:

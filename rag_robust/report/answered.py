@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_robust.metrics.answers import outcome
+from rag_robust.metrics.cells import place
 from rag_robust.report.changes import Piece, differing
 from rag_robust.report.rankings import SNIPPET, Scene
 from rag_robust.report.words import cut, label
@@ -14,6 +15,7 @@ from rag_robust.types import Corpus, Query, Record
 __all__ = ["Answered", "Cell", "Context", "answers", "grid", "judged"]
 
 _LONGEST_ANSWER = 600
+_MOST_COLUMNS = 7
 
 Context = tuple[str, tuple[str, ...]]
 """A number, and the texts the generator was shown under it."""
@@ -43,7 +45,7 @@ def judged(query: Query, record: Record) -> str:
     """The outcome of an answer, or the kind of failure in words; "" if nothing can be said."""
     if record.failure:
         return record.failure.kind.replace("_", " ")
-    if record.answer is None or not query.answers:
+    if record.answer is None or not (query.answers or record.notes.get("unanswerable")):
         return ""
     return outcome(query, record.answer)
 
@@ -65,16 +67,23 @@ def answers(
 
 def grid(
     records: Iterable[Record], corpus: Corpus
-) -> tuple[tuple[str, ...], dict[str, tuple[Cell | None, ...]]]:
-    """Document conditions, and per query form the share of right answers under each of them."""
+) -> tuple[str, tuple[str, ...], dict[str, tuple[Cell | None, ...]]]:
+    """The share of right answers per wording and document condition: corner, columns, and rows by name.
+
+    Wordings are rows; where there are many document conditions, these are. Halves of a loss and questions
+    without an answer are left out.
+    """
     outcomes: dict[tuple[str, str], list[str]] = {}
     for record in records:
         query = corpus.queries.get(record.query_id, Query(record.query_id, ""))
-        form, _, shown = record.condition.partition("/")
-        outcomes.setdefault((form, shown), []).append(judged(query, record))
+        form, shown, found_for = place(record.condition)
+        if not found_for and (query.answers or not record.notes.get("unanswerable")):
+            outcomes.setdefault((form, shown), []).append(judged(query, record))
+    forms = tuple(dict.fromkeys(form for form, _ in outcomes))
     documents = tuple(dict.fromkeys(shown for _, shown in outcomes))
-    forms = dict.fromkeys(form for form, _ in outcomes)
-    return documents, {form: tuple(_cell(outcomes, form, shown) for shown in documents) for form in forms}
+    if len(documents) <= _MOST_COLUMNS:
+        return "wording", documents, {f: tuple(_cell(outcomes, f, d) for d in documents) for f in forms}
+    return "documents", forms, {d: tuple(_cell(outcomes, f, d) for f in forms) for d in documents}
 
 
 def _cell(outcomes: Mapping[tuple[str, str], list[str]], form: str, shown: str) -> Cell | None:

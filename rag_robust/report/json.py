@@ -1,7 +1,8 @@
-"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.3."""
+"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.4."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections import Counter
@@ -17,7 +18,7 @@ from rag_robust.types import Estimate
 
 __all__ = ["SCHEMA_VERSION", "to_json", "write_json"]
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 """Major: a reader may break. Minor: keys were added."""
 
 
@@ -41,6 +42,8 @@ def to_json(result: Result) -> dict[str, object]:
         "estimates": [_number(number) for number in result.numbers],
         "comparison": _comparison(compared) if (compared := compare(result)) else None,
         "ranked": [_ranked(one) for one in ranked(result)],
+        "questions": [_plain(found) for found in result.findings],
+        "versus": [_plain(pair) for pair in result.versus],
         "failures": list(_failures(result)),
         "problems": list(result.problems),
         "suite": result.suite.model_dump(mode="json", by_alias=True),
@@ -162,6 +165,17 @@ def _ranked(one: Ranked) -> dict[str, object]:
         ],
         "most_swaps": dict(one.most_swaps),
     }
+
+
+def _plain(value: object) -> object:
+    """A value of ours, and all values in it, as JSON."""
+    if isinstance(value, Estimate):
+        return _estimate(value)
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return _finite(value) if isinstance(value, float) else value
 
 
 def _failures(result: Result) -> Iterator[dict[str, object]]:

@@ -12,6 +12,8 @@ from rag_robust.report.answered import Cell, grid
 from rag_robust.report.changes import Told, told
 from rag_robust.report.comparison import METRIC, compare
 from rag_robust.report.figures import Bars, Plot, Square, bar, interval_plots, rank_bars, squares, verdict_bar
+from rag_robust.report.question_table import QuestionTable
+from rag_robust.report.questions import compared, question_tables
 from rag_robust.report.ranked import ranked
 from rag_robust.report.ranked_page import Beside, beside
 from rag_robust.report.rankings import Library, Scene
@@ -32,7 +34,7 @@ MARKS: dict[Verdict, str] = {
 }
 """What stands beside a verdict's word, so that colour is not the only signal."""
 
-_MOST_ROWS, _MOST_ROWS_OF_ALL = 200, 2000
+_MOST_ROWS, _MOST_ROWS_OF_ALL, _MOST_ANSWERS = 200, 2000, 2500
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,10 @@ class Section:
     plots: tuple[Plot, ...]
     bars: tuple[Bars, ...]
     verdicts: Bars | None
+    corner: str
     documents: tuple[str, ...]
     grid: dict[str, tuple[Cell | None, ...]]
+    tables: tuple[QuestionTable, ...]
     changes: tuple[Told, ...]
     rows: tuple[Row, ...]
     n_left_out: int
@@ -91,6 +95,7 @@ class Page:
     columns: tuple[tuple[str, str], ...]
     lines: dict[str, tuple[Square | None, ...]]
     ranked: tuple[Beside, ...]
+    versus: QuestionTable
     sections: tuple[Section, ...]
     passages: tuple[tuple[str, str, str, str, str], ...]
     glossary: dict[str, str]
@@ -101,7 +106,7 @@ def page(store: Store) -> Page:
     """The page of a run folder; the same folder gives the same page."""
     result = judge(store)
     library = Library()
-    compared = compare(result)
+    attacks = compare(result)
     changes, contexts = store.artifacts("change"), store.artifacts("context")
     sections = []
     for number, task in enumerate(result.suite.task, 1):
@@ -117,9 +122,10 @@ def page(store: Store) -> Page:
         facts=tuple(_facts(result)),
         gates=tuple(_decided(result, g, f"t{_place(result, g)}") for g in result.gates),
         metric=METRIC,
-        columns=tuple((c.system, c.situation) for c in compared.columns) if compared else (),
-        lines=squares(compared) if compared else {},
+        columns=tuple((c.system, c.situation) for c in attacks.columns) if attacks else (),
+        lines=squares(attacks) if attacks else {},
         ranked=tuple(beside(ranked(result))),
+        versus=compared(result.versus),
         sections=tuple(sections),
         passages=tuple(library.entries()),
         glossary=GLOSSARY,
@@ -133,8 +139,10 @@ def _section(result: Result, scene: Scene, anchor: str, dropped: dict[str, int])
     shared = _shared(scene, records)
     own_changes = task.kind == "attack" and not shared
     most = min(_MOST_ROWS, max(3, _MOST_ROWS_OF_ALL // len(result.suite.task)))
+    if task.kind == "questions":
+        most = min(most, max(3, _MOST_ANSWERS // max(1, len({r.condition for r in records}))))
     shown, n_left_out = rows(scene, records, own_changes=own_changes, most=most)
-    documents, cells = grid(records, scene.corpus) if task.kind == "questions" else ((), {})
+    corner, documents, cells = grid(records, scene.corpus) if task.kind == "questions" else ("", (), {})
     return Section(
         anchor=anchor,
         name=task.name,
@@ -146,8 +154,10 @@ def _section(result: Result, scene: Scene, anchor: str, dropped: dict[str, int])
         plots=tuple(interval_plots(result, task)),
         bars=tuple(rank_bars(records, task, scene.corpus)),
         verdicts=verdict_bar(records) if task.kind == "certify" else None,
+        corner=corner,
         documents=documents,
         grid=cells,
+        tables=tuple(t for f in result.findings if f.task == task.name for t in question_tables(f)),
         changes=shared,
         rows=shown,
         n_left_out=n_left_out,

@@ -10,7 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from rag_robust.gates import EXIT, GateResult, Number, Result
+from rag_robust.questioned import completions
 from rag_robust.report.comparison import FIRST, METRIC, Cell, Comparison, compare
+from rag_robust.report.question_terminal import found_tables, versus_table
 from rag_robust.report.ranked import ranked
 from rag_robust.report.ranked_table import ranked_tables
 from rag_robust.report.words import cut, figure, interval, limits, scored, spread, visible, whose
@@ -64,13 +66,19 @@ def summary(result: Result) -> Group:
     parts += ranked_tables(beside)
     if (compared or beside) and len(result.suite.task) > _MOST_TASKS:
         hint = f"The other numbers of {len(result.suite.task)} tasks are in the report and in result.json."
-        return Group(*parts, Text(), Text(hint, "dim"), *_problems(result), _conclusion(result))
+        return Group(
+            *parts, Text(), Text(hint, "dim"), *_problems(result), *_completed(result), _conclusion(result)
+        )
     if result.numbers:
         told = f"All numbers: value [interval at {result.suite.level:g}] queries scored (unscored)"
         parts += [Text(), Text(told, "dim")]
+    parts += versus_table(result)
     for task in result.suite.task:
         parts += _numbers(result, task)
-    return Group(*parts, Text(), *_problems(result), _conclusion(result))
+        parts += [
+            part for found in result.findings if found.task == task.name for part in found_tables(found)
+        ]
+    return Group(*parts, Text(), *_problems(result), *_completed(result), _conclusion(result))
 
 
 def _gates_columns() -> Table:
@@ -168,6 +176,13 @@ def _problems(result: Result) -> Iterator[Text]:
     failed = sum(r.failure is not None for r in result.records)
     if failed:
         yield Text(f"{failed} of {len(result.records)} records are failures; none of them counts as a score")
+
+
+def _completed(result: Result) -> Iterator[Text]:
+    """How many prompts the generator had to complete for the questions, beside how many there were."""
+    distinct, asked = completions(result.records)
+    if asked:
+        yield Text(f"{asked} answers needed {distinct} distinct prompts; each was completed once", "dim")
 
 
 def _conclusion(result: Result) -> Text:

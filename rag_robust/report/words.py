@@ -139,7 +139,7 @@ def label(condition: str, task: Task) -> str:
     if not condition:
         return "all questions"
     if task.kind == "questions":
-        return condition.replace("/", " / ")
+        return condition.replace("?for=", " for ").replace("/", " / ")
     base, _, rest = condition.partition("/")
     if rest:
         return f"{label(base, task)}, {'known queries' if rest == 'held-in' else f'behind {rest}'}"

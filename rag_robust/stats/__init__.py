@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rag_robust.stats.bootstrap import Interval, cluster_bootstrap, estimate, interval
 from rag_robust.stats.decide import holm, holm_levels, p_value, paired_permutation, side
+from rag_robust.stats.mcnemar import Pairs, mcnemar
 from rag_robust.stats.means import (
     bernstein_ends,
     betting_ends,
@@ -15,6 +16,7 @@ from rag_robust.stats.rates import clopper_pearson, hoeffding, needed, wilson
 
 __all__ = [
     "Interval",
+    "Pairs",
     "bernstein_ends",
     "betting_ends",
     "clopper_pearson",
@@ -26,6 +28,7 @@ __all__ = [
     "holm_levels",
     "interval",
     "least_samples",
+    "mcnemar",
     "needed",
     "p_value",
     "paired_permutation",

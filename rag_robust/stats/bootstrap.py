@@ -168,7 +168,11 @@ def _bootstrap(
             ends = hoeffding(float(theta), n, level, low=low, high=high)
             return min(float(drawn[0]), ends[0]), max(float(drawn[-1]), ends[1])
 
-        return name, lambda level: _bca_ends(level, drawn, n, (z0, skew), outer(level))
+        def ends(level: float) -> Bounds:
+            bottom, top = _bca_ends(level, drawn, n, (z0, skew), outer(level))
+            return max(low, bottom), min(high, top)
+
+        return name, ends
     if not np.isfinite([low, high]).all():
         return "no interval: all clusters alike and no bounds", lambda _: _REALS
     if n and np.isin(means, (low, high)).all():

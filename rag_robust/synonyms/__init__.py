@@ -7,7 +7,7 @@ are over the same texts. A suite names a source in one line, `KIND[:PLACE][?OPTI
     pairs:FILE                              neighbours?threshold=0.7&top=5
     vectors:FILE?threshold=0.7&top=50&first=50000&counterfit=1
 
-and with any of them antonyms=wordnet or antonyms=FILE, inflect=1, cap=N, done in that order.
+and with any of them antonyms=wordnet or antonyms=FILE, inflect=1, stop=0, cap=N, done in that order.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ _ABOUT = {
     "?antonyms=…": "less the pairs of a file, or of WordNet",
     "?cap=…": "made transitive, in classes of at most so many words",
     "?inflect=1": "plurals for plurals, past tenses for past tenses",
+    "?stop=0": "no stop word is put in; with ?cap=… what random synonyms need to certify",
 }
 
 
@@ -97,6 +98,10 @@ def load(name: str, words: Words | None = None, *, vocabulary: Collection[str] |
         found = _wordnet(wanted)
     else:
         found = _inflected(wanted, _without_antonyms(wanted, _listed(wanted, words, vocabulary)))
+    if not wanted.stop:
+        from rag_robust.synonyms.source import without_stop_words
+
+        found = without_stop_words(found)
     if wanted.cap is None:
         return found
     from rag_robust.synonyms.classes import cliques

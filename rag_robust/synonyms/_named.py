@@ -19,7 +19,7 @@ KINDS: dict[str, frozenset[str]] = {
 }
 """What a source may be made from, and the options of each."""
 
-OPTIONS = frozenset({"antonyms", "cap", "inflect"})
+OPTIONS = frozenset({"antonyms", "cap", "inflect", "stop"})
 """The options of every kind."""
 
 _NEAR = {"neighbours": {"threshold": 0.6, "top": 8}, "vectors": {"threshold": 0.7, "top": 50}}
@@ -39,6 +39,7 @@ class Named:
     counterfit: bool = False
     antonyms: str = ""
     inflect: bool = False
+    stop: bool = True
     cap: int | None = None
 
 
@@ -120,6 +121,7 @@ _VALUES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "inflect": ("0 or 1", _switch),
     "pos": (f"some of {','.join(PARTS)}", _parts),
     "senses": ('a whole number above 0, or "all"', _senses),
+    "stop": ("0 or 1", _switch),
     "threshold": ("a cosine from -1 to 1", _cosine),
     "top": ("a whole number above 0", _positive),
 }

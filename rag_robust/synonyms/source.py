@@ -14,7 +14,7 @@ from types import MappingProxyType
 from rag_robust import seeds, text
 from rag_robust.errors import ModelError
 
-__all__ = ["Source", "grouped", "joined", "links", "report_card", "without"]
+__all__ = ["Source", "grouped", "joined", "links", "report_card", "without", "without_stop_words"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,17 @@ def without(source: Source, opposed: Iterable[tuple[str, str]], *, name: str = "
     gone = {frozenset((a.lower(), b.lower())) for a, b in opposed}
     kept = {w: tuple(u for u in us if frozenset((w, u)) not in gone) for w, us in source.sets.items()}
     return Source(name or f"{source.name}, no antonyms", kept)
+
+
+def without_stop_words(source: Source) -> Source:
+    """The source less stop words, which are never replaced but may be put in; named "NAME, no stop words".
+
+    A certificate of random synonyms needs it of classes: a stop word is drawn from itself alone, so a word
+    that may become one has another law than it.
+    """
+    kept = {w: tuple(u for u in us if u not in text.STOP_WORDS) for w, us in source.sets.items()}
+    named = f"{source.name}, no stop words"
+    return Source(named, {w: us for w, us in kept.items() if w not in text.STOP_WORDS})
 
 
 def joined(name: str, sources: Iterable[Source]) -> Source:

@@ -17,7 +17,8 @@ __all__ = ["Slot", "Space", "Substitutions"]
 class Slot:
     """A word of a text that may be replaced: characters `start` to `end`, and what may stand there.
 
-    `options` are written as the word there is (all capitals, a capital, or small) and none of them is it.
+    `options` are written as the word there is (all capitals, a capital, or small), and none of them is it.
+    Each is one word so written: a letter whose capital is a letter and a mark (ǰ, ΐ) would make it two.
     """
 
     start: int
@@ -123,7 +124,7 @@ class Substitutions:
     def _options(self, word: str) -> tuple[str, ...]:
         if word not in self._known:
             written = dict.fromkeys(_written_like(word, u) for u in self.source.lookup(word)[: self.per_word])
-            self._known[word] = tuple(u for u in written if u != word)
+            self._known[word] = tuple(u for u in written if u != word and strings.words(u) == [u])
         return self._known[word]
 
 

@@ -45,7 +45,7 @@ def made(tmp_path_factory) -> dict[str, float]:
 
 def test_optimised_attacks_of_the_full_suite_cost_about_the_same(made):
     cost = [made[f"{name} · knows-what · coffee"] for name in ("gaslite", "hotflip", "aggd", "gcg", "arca")]
-    assert 15 < min(cost) <= max(cost) < 60
+    assert 8 < min(cost) <= max(cost) < 2 * min(cost)
     assert made["stuffing · knows-what · coffee"] < 1
 
 

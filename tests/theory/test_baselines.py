@@ -310,3 +310,18 @@ def test_a_search_over_ids_alone_is_told_by_its_ids(token_model):
 def test_what_cannot_be_is_refused_by_name(name, wrong):
     with pytest.raises(SuiteError, match=next(iter(wrong))):
         attacks.load(name, **{**SMALL, **wrong})
+
+
+@EACH
+def test_screening_changes_what_is_looked_at_never_what_a_value_is(attack, token_model):
+    for precision in ("bfloat16", "float32"):
+        texts, notes = write(replace(attack, screening=precision), token_model)
+        vector = torch.tensor(token_model.encoder.encode(texts, "passage")[0])
+        target = centroid(token_model, token_model.queries(TEXTS))
+        assert float(vector @ target) == pytest.approx(notes[0]["objective_ids"], abs=1e-5)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_precision_there_is_not_is_refused(name):
+    with pytest.raises(SuiteError, match="screening is one of bfloat16, float32, got 'int8'"):
+        attacks.load(name, information="Buy.", screening="int8")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag_robust.metrics.answers import judge, outcome, refused, states
+from rag_robust.metrics.answers import judge, listed, outcome, refused, states
 from rag_robust.types import Query
 
 RIGHT = [  # truth, prediction
@@ -189,6 +189,53 @@ def test_any_of_the_answers_will_do() -> None:
     query = Query("q", "?", ("Bombay", "Mumbai"))
     assert judge(query, "It is Mumbai.") is True
     assert judge(query, "It is Delhi.") is False
+
+
+LIST = ("Kenya, Uganda and Tanzania", "Kenya, Uganda, Tanzania")
+
+
+@pytest.mark.parametrize(
+    "prediction",
+    [
+        "Kenya, Uganda and Tanzania",
+        "Tanzania, Kenya, Uganda",
+        "These are Uganda, Tanzania, and Kenya.",
+        "- Tanzania\n- Uganda\n- Kenya",
+    ],
+)
+def test_a_list_may_be_given_in_any_order(prediction: str) -> None:
+    assert judge(Query("q", "Which countries?", LIST), prediction) is True
+
+
+@pytest.mark.parametrize(
+    "prediction",
+    [
+        "",
+        "Kenya",
+        "Kenya and Uganda",
+        "Kenya and Uganda, but not Tanzania",
+        "I don't know, Kenya, Uganda, Tanzania",
+    ],
+)
+def test_a_list_wants_all_its_members(prediction: str) -> None:
+    assert judge(Query("q", "Which countries?", LIST), prediction) is False
+
+
+@pytest.mark.parametrize(
+    ("answers", "members"),
+    [
+        (LIST, ("Kenya", "Uganda", "Tanzania")),
+        (("A and B", "A, B"), ("A", "B")),
+        (("57.1", "57.1 years"), ()),
+        (("Bombay", "Mumbai"), ()),
+        (("Paris", "Paris, France"), ()),
+        (("A and B",), ()),
+        (("Trinidad and Tobago", "Trinidad"), ()),
+        ((), ()),
+    ],
+)
+def test_spellings_are_no_list(answers: tuple[str, ...], members: tuple[str, ...]) -> None:
+    assert listed(answers) == members
 
 
 def test_query_without_answers_is_not_judged_and_only_a_refusal_is_not_wrong() -> None:

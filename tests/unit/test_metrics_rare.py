@@ -108,6 +108,64 @@ def test_cell_rule(known: bool, documents: str, robust: set[str]) -> None:
         assert got == float(answer in robust)
 
 
+@pytest.mark.parametrize(
+    ("documents", "covered", "robust"),
+    [
+        ("counterfactual", 0, {REFUSAL}),
+        ("stale", 0, {REFUSAL}),
+        ("removed", 1, {REFUSAL}),
+        ("contradicting", 2, {RIGHT}),
+        ("distractor?count=2", 2, {RIGHT}),
+        ("truncated", 2, {RIGHT}),
+        ("truncated", 1, {REFUSAL}),
+        ("top?k=1", 1, {REFUSAL}),
+        ("my.package:mine", 2, {RIGHT}),
+        ("retrieved+injected", 0, {RIGHT, REFUSAL}),
+        ("retrieved+top?k=1", 2, {RIGHT, REFUSAL}),
+    ],
+)
+def test_operators_fall_under_the_rule_of_the_evidence_they_leave(documents, covered, robust) -> None:
+    for answer in (RIGHT, WRONG, REFUSAL, ""):
+        asked = replace(cell(f"original/{documents}", answer), notes={"hops": 2, "covered": covered})
+        assert score("rare_overall", cell("original/none", WRONG), asked) == float(answer in robust)
+        known = score("rare_overall", cell("original/none", RIGHT), asked)
+        assert known == float(answer == RIGHT)
+
+
+def test_an_operator_of_which_nobody_knows_what_it_left_is_left_out() -> None:
+    assert np.isnan(score("rare_overall", cell("original/none", WRONG), cell("original/truncated", RIGHT)))
+
+
+@pytest.mark.parametrize(("covered", "robust"), [(0, {REFUSAL}), (1, {RIGHT}), (2, {RIGHT})])
+def test_first_version_asks_for_an_answer_as_soon_as_any_evidence_is_retrieved(covered, robust) -> None:
+    for answer in (RIGHT, WRONG, REFUSAL, ""):
+        asked = replace(cell("original/retrieved", answer), notes={"hops": 2, "covered": covered})
+        assert score("rare_v1_retrieved", cell("original/none", WRONG), asked) == float(answer in robust)
+
+
+def test_profiles_differ_over_retrieved_passages_alone() -> None:
+    asked = [replace(r, answer=REFUSAL, notes={"hops": 1, "covered": 1}) for r in grid()]
+    for name in ("query", "document"):
+        both = [metrics.load(f"{profile}_{name}")(asked, CORPUS) for profile in ("rare", "rare_v1")]
+        assert both[0].tolist() == both[1].tolist()
+    assert metrics.load("rare_retrieved")(asked, CORPUS).mean() == 1.0
+    assert metrics.load("rare_v1_retrieved")(asked, CORPUS).mean() == 0.0
+
+
+def test_document_robustness_is_over_all_that_was_done_to_the_gold_passages() -> None:
+    cells = [cell("original/none", WRONG), cell("original/gold", WRONG), cell("original/different", RIGHT)]
+    cells += [replace(cell("original/truncated", WRONG), notes={"hops": 1, "covered": 1})]
+    assert score("rare_document", *cells, cell("typo/different", WRONG)) == 0.5
+
+
+def test_halves_of_a_loss_and_unanswerable_questions_are_in_no_score() -> None:
+    asked = [cell("original/none", WRONG), cell("original/retrieved?for=typo", RIGHT)]
+    silent = replace(cell("original/retrieved", REFUSAL), notes={"unanswerable": True})
+    for name in SCORES:
+        assert np.isnan(score(name, *asked))
+        assert np.isnan(score(name, silent))
+
+
 def test_query_robustness_leaves_out_the_original_form_and_other_documents() -> None:
     records = [cell("original/none", ""), cell("original/gold", RIGHT), cell("typo/removed", WRONG)]
     assert np.isnan(score("rare_query", *records))

@@ -41,6 +41,7 @@ def known_words():
         ("neighbours?threshold=nan", "a cosine from -1 to 1"),
         ("neighbours?top=", "a whole number above 0"),
         ("wordnet?inflect=yes", "0 or 1"),
+        ("wordnet?stop=no", "0 or 1"),
         ("wordnet?antonyms", '"wordnet" or a file'),
         ("wordnet?cap=3&cap=4", "an option twice"),
     ],
@@ -65,6 +66,13 @@ def test_antonyms_are_taken_out_before_classes_are_made(folder: Path):
     source = synonyms.load(f"pairs:{folder / 'p.txt'}?antonyms={folder / 'a.txt'}&cap=3")
     assert source.sets == {"hot": ("warm", "tepid"), "warm": ("hot", "tepid"), "tepid": ("warm", "hot")}
     assert source.name == "p, no antonyms, classes of at most 3 (0 of 2 links cut, 1 added)"
+
+
+def test_stop_words_are_left_out_before_classes_are_made(tmp_path: Path):
+    (tmp_path / "p.txt").write_text("live be\nbe exist\nexist last\n")
+    source = synonyms.load(f"pairs:{tmp_path / 'p.txt'}?stop=0&cap=9")
+    assert source.sets == {"exist": ("last",), "last": ("exist",)}
+    assert source.name == "p, no stop words, classes of at most 9 (0 of 1 links cut, 0 added)"
 
 
 def test_neighbours_come_from_the_words_of_the_encoder():

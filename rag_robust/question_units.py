@@ -1,0 +1,86 @@
+"""The plan of a question task: its conditions, their keys, and how long their prompts take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from rag_robust import perturb
+from rag_robust.assemble import Session
+from rag_robust.errors import SuiteError
+from rag_robust.listed import check
+from rag_robust.shown import check_documents, over_evidence
+from rag_robust.suite import GeneratorConfig
+from rag_robust.task import Task
+from rag_robust.work import Case, RecordUnit, record_units
+from rag_robust.written import check_patterns
+
+__all__ = ["check_questions", "question_units"]
+
+VERSION = 2
+"""Raised when the same condition means something else, so that no old record passes for a new one."""
+
+_SEARCH_S = 0.02
+
+
+def check_questions(task: Task) -> None:
+    """Refuse forms, documents and patterns that there are not, before anything is loaded.
+
+    Raises:
+        SuiteError: names the task and the nearest known name.
+    """
+    for form in task.forms:
+        perturb.load(form)
+    check_patterns(task)
+    if task.certify:
+        check(task.certify, task.parameters)
+    try:
+        for documents in task.documents:
+            check_documents(documents)
+    except SuiteError as error:
+        raise SuiteError(f'task "{task.name}": {error}') from error
+
+
+def question_units(session: Session, task: Task) -> Iterator[RecordUnit]:
+    """Every condition of the task, each over all its questions; over evidence those that have some."""
+    asked = session.questions(task.name).questions
+    answerable = tuple(q.query for q in asked if q.query.answers)
+    config = session.suite.described(task.system)
+    done = _read_before(session, task)
+    for condition in task.cells:
+        documents = condition.partition("/")[2]
+        queries = answerable if over_evidence(documents) else tuple(q.query for q in asked)
+        shown = 0 if documents == "none" else config.context
+        seconds = _SEARCH_S + (0.0 if condition in done else _answer_s(config.generator, shown))
+        proof = (task.certify, session.substitutions(task).key, task.depth) if task.certify else ()
+        case = Case(condition, (VERSION, dict(task.parameters), *proof))
+        for unit in record_units(session, task, case, queries):
+            yield replace(unit, weight=seconds * len(unit.queries))
+
+
+def _read_before(session: Session, task: Task) -> set[str]:
+    """Conditions whose prompts an earlier task of the suite completes: the same evidence, the same reader."""
+    suite = session.suite
+    generator, written = suite.described(task.system).generator, _written(task)
+    earlier = suite.task[: suite.task.index(task)]
+    alike = (t for t in earlier if t.kind == "questions" and _written(t) == written)
+    alike = (t for t in alike if suite.described(t.system).generator == generator)
+    found = {condition for t in alike for condition in t.cells}
+    return {c for c in found if not c.partition("/")[2].startswith("retrieved")}
+
+
+def _written(task: Task) -> tuple[object, ...]:
+    """What decides a task's questions and their changes."""
+    return task.questions, task.patterns, task.limit, task.draws
+
+
+def _answer_s(generator: GeneratorConfig | None, passages: int) -> float:
+    """About how long one CPU core takes over a prompt of so many passages of a hundred words.
+
+    Measured with SmolLM2-135M in groups of eight; equal prompts are completed once, so it is at most that.
+    """
+    if generator is None or generator.kind == "canned":
+        return 0.0
+    if generator.isolate and passages > 1:
+        return passages * _answer_s(generator, 1)
+    return 0.3 + 0.6 * passages + 0.025 * generator.max_new_tokens

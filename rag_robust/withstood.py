@@ -1,0 +1,66 @@
+"""Proofs for a question: how many hostile passages its answer withstands, and how many can be shown to it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from rag_robust.assemble import Session
+from rag_robust.errors import TargetError
+from rag_robust.listed import certificate
+from rag_robust.metrics.answers import outcome
+from rag_robust.seeds import digest, generator
+from rag_robust.shown import Case
+from rag_robust.systems.pipeline import Pipeline
+from rag_robust.task import Task
+from rag_robust.types import Certificate
+
+__all__ = ["hostile", "proved", "withstanding"]
+
+Note = float | int | str | bool
+
+
+def withstanding(system: object, case: Case) -> dict[str, Note]:
+    """How many of the shown passages may be hostile and the answer stays right, where they are read alone.
+
+    `withstands` is -1 where it is wrong as it is; `withstands_of` says of which answer that was proved.
+    """
+    query = case.asked
+    if not isinstance(system, Pipeline) or case.shown is None or case.answer is None or not query.answers:
+        return {}
+
+    def right(text: str) -> bool:
+        return outcome(query, text) == "correct"
+
+    found = system.withstands(query, [passage.full for passage in case.shown], right)
+    if found is None or case.answer.text is None:
+        return {}
+    return {"withstands": found, "withstands_of": digest("answer", case.answer.text)[:12]}
+
+
+def proved(session: Session, task: Task, case: Case) -> tuple[dict[str, Note], Certificate | None]:
+    """The certificate of the ranking that a question is answered from, and `hostile`, what it lets in.
+
+    Raises:
+        TargetError: never; what cannot be proved is noted as `unproved`, with the reason.
+    """
+    world = session.world_of(task)
+    if not task.certify or not isinstance(world.system, Pipeline) or case.failure is not None:
+        return {}, None
+    alone = task.model_copy(update={"questions": None, "k": world.system.context})
+    allowed = partial(session.substitutions, alone)
+    rng = generator(session.suite.seed, "certificate")
+    try:
+        proof = certificate(world, alone, case.asked, allowed, rng)
+    except TargetError as error:
+        return {"unproved": str(error)}, None
+    return {"hostile": hostile(proof)}, proof
+
+
+def hostile(proof: Certificate) -> int:
+    """k': how many attacked passages can stand among the first k, whatever all outsiders do together.
+
+    #{j > k : w(j) <= k}, at most k (proof: `metrics.certified.hostile`); w is 1 where no bound is known.
+    """
+    outsiders = list(proof.scores)[proof.k :]
+    ranks = proof.worst_ranks
+    return min(proof.k, sum(ranks.get(j, 1) <= proof.k for j in outsiders))
