@@ -49,7 +49,7 @@ class Gaslite:
     are written in the same batches. With a limit in `seconds` a run no longer repeats exactly.
 
     Parameters:
-        information: the attacker's sentence, which stays in each passage
+        information: the attacker's sentence, which stays in each passage (the paper writes one per concept)
         passages: how many (paper: 1, 5, 10, 100)
         tokens: the most tokens of a passage, information included (ours)
         trigger_tokens: tokens of the trigger, 0 fills the passage (paper: 100)

@@ -34,6 +34,7 @@ _REFUSALS = re.compile(
   | \b{_THING}\ (?:(?:is|are|was|were)\ not|isn't|wasn't|aren't)\ {_MANY}{_SAID}\b
   | \b(?:is|are|was|were)\ not\ {_SAID}\ (?:in|by|from)\ (?:the|this|these|your)\ {_MANY}{_SOURCE}\b
   | ^\W*(?:(?:it|this|that|the\ answer)\ is\ )?(?:unknown|unclear|unanswerable|not\ {_SAID}|n/a)\W*$
+  | \banswers?\ to\ .{{3,300}}?\ (?:is|are|was|were)\ not\ {_SAID}(?:\W*$|\ (?:in|by|from)\b)
   | ^\W*(?:none|nothing)\ (?:of\ the\ above\ )?(?:is\ )?{_SAID}\b
     """,
     re.VERBOSE | re.IGNORECASE,

@@ -155,6 +155,8 @@ REFUSALS = [
     "Not available",
     "I don't know whether it was 2.9%.",
     "I do not know, but it may be Paris.",
+    'The answer to the question "Who led Peru in 1992?" is not provided.',
+    "The answer to this question is not given in the passage.",
 ]
 
 ANSWERS = [
@@ -171,6 +173,7 @@ ANSWERS = [
     "2.9%",
     "information theory",
     "The door was not clear",
+    "The answer to the riddle is not clear glass but Paris",
 ]
 
 
