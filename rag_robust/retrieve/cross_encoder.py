@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,18 @@ from rag_robust.types import Score
 
 __all__ = ["cross_encoder"]
 
+MIN_ROWS = 8
+"""A batch is filled to so many pairs: from there on, a score's bits do not depend on its neighbours."""
+
+TOKENS_PER_BATCH = 8192
+
 
 def cross_encoder(name_or_path: str, *, device: str = "cpu") -> Score:
     """Score passages with a cross-encoder that has one output.
 
     The activation is the model's own: the sigmoid of most models is monotone, so only the size of
-    a score depends on it. Passages scored together may differ in the last bits of float32 from
-    passages scored alone.
+    a score depends on it. Pairs of one length in tokens are read together and nothing is padded: a
+    score depends on its own pair alone, bit for bit.
 
     Raises:
         ModelError: no such model here, or it has more than one output.
@@ -36,9 +41,27 @@ def cross_encoder(name_or_path: str, *, device: str = "cpu") -> Score:
         )
 
     def score(query: str, passages: Sequence[str]) -> NDArray[np.float64]:
-        if not passages:
-            return np.empty(0, np.float64)
-        pairs = [(query, passage) for passage in passages]
-        return np.asarray(model.predict(pairs, show_progress_bar=False), np.float64)
+        scores = np.empty(len(passages), np.float64)
+        for rows in _batches(model, query, passages):
+            filled = [*rows, *rows[:1] * (MIN_ROWS - len(rows))]
+            pairs = [(query, passages[i]) for i in filled]
+            found = model.predict(pairs, batch_size=len(pairs), show_progress_bar=False)
+            scores[rows] = np.asarray(found, np.float64)[: len(rows)]
+        return scores
 
     return score
+
+
+def _batches(model: CrossEncoder, query: str, passages: Sequence[str]) -> Iterator[list[int]]:
+    """Passages whose pairs have one length, longest first, at most `TOKENS_PER_BATCH` tokens together."""
+    if not passages:
+        return
+    longest = model.max_seq_length or TOKENS_PER_BATCH
+    ids = model.tokenizer([query] * len(passages), list(passages), verbose=False)["input_ids"]
+    groups: dict[int, list[int]] = {}
+    for row, own in enumerate(ids):
+        groups.setdefault(min(len(own), longest), []).append(row)
+    for length in sorted(groups, reverse=True):
+        step = max(MIN_ROWS, TOKENS_PER_BATCH // max(1, length))
+        for start in range(0, len(groups[length]), step):
+            yield groups[length][start : start + step]
