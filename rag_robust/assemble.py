@@ -33,16 +33,27 @@ if TYPE_CHECKING:
     from rag_robust.questions import World as Facts
     from rag_robust.written import Sheet
 
-__all__ = ["Session"]
+__all__ = ["Session", "allowed", "white_box"]
 
 
-def _white_box(encoder: Encoder | None) -> TokenModel | None:
+def white_box(encoder: Encoder | None) -> TokenModel | None:
     """The white-box side of an encoder; None where it has no tokens."""
     if encoder is None or encoder.fingerprint.startswith("hashed"):
         return None
     from rag_robust.encode.tokens import token_model
 
     return token_model(encoder)
+
+
+def allowed(task: Task, source: Source) -> Substitutions:
+    """What a task allows to be replaced by what stands in a source."""
+    return Substitutions(
+        source=source,
+        swaps=task.swaps or None,
+        share=task.share,
+        per_word=task.per_word,
+        freeze_query=task.freeze_query,
+    )
 
 
 class Session:
@@ -121,13 +132,7 @@ class Session:
 
     def substitutions(self, task: Task) -> Substitutions:
         """What a task allows to be replaced: one set for its attack, or its certificate."""
-        return Substitutions(
-            source=self.synonyms(task.synonyms, task.system),
-            swaps=task.swaps or None,
-            share=task.share,
-            per_word=task.per_word,
-            freeze_query=task.freeze_query,
-        )
+        return allowed(task, self.synonyms(task.synonyms, task.system))
 
     def _world(self, source: str, system: str) -> World:
         return world(self, self._corpora(source), system)
@@ -155,10 +160,10 @@ class Session:
         return generate.load(config.model_dump(exclude_none=True), device=self.device, cache=self.folder)
 
     def _token_model(self, system: str) -> TokenModel | None:
-        return _white_box(self.world("", system).encoder)
+        return white_box(self.world("", system).encoder)
 
     def _surrogate(self, name: str) -> TokenModel | None:
-        return _white_box(self.encoder(name, "float32"))
+        return white_box(self.encoder(name, "float32"))
 
     def tool_names(self, used: Collection[str]) -> str:
         """Those of the attackers' and filters' models that are used, folders with a hash of their files."""

@@ -31,6 +31,7 @@ from rag_robust.cli_certify import (
     case_of,
     exit_code,
     tell_failures,
+    worked,
 )
 from rag_robust.errors import SuiteError
 
@@ -147,7 +148,7 @@ def _on_lists(
     device: Device = "cpu",
     out: Out = None,
 ) -> None:
-    from rag_robust.lone_edit import Editor
+    from rag_robust.lone_edit import Editor, edited
     from rag_robust.lone_list import Rows
 
     attack = attacks.load(name, **given)
@@ -170,31 +171,12 @@ def _on_lists(
         name=name, attack=attack, surrogates=tuple(surrogate or ()), language_model=language_model
     )
     rows = Rows(out, case.key)
-    interrupted = _edited(case, editor, rows, device)
+    label = f"{name}, {ranker}"
+    interrupted = worked(
+        case, rows, lambda at, own: edited(at, editor, own), device=device, label=label, lists="lists"
+    )
     _summed(rows, k)
     raise typer.Exit(130 if interrupted else exit_code(rows))
-
-
-def _edited(case: Any, editor: Any, rows: Any, device: str) -> bool:  # Any: their modules are heavy
-    """Attack the lists that are left; whether it was interrupted."""
-    from rag_robust.lone_edit import edited
-    from rag_robust.lone_list import opened
-
-    try:
-        with terminal.progress() as progress:
-            at = opened(
-                case, cache=terminal.cache_folder(), device=device, say=lambda what: progress(0, 1, what)
-            )
-            left = case.task.runs * sum(not rows.done(q.id) for q in at.queries)
-            for n, (_, row) in enumerate(edited(at, editor, rows), 1):
-                if rows.path is None:
-                    typer.echo(json.dumps(row, ensure_ascii=False, default=str))
-                progress(n, left, f"{editor.name}, {case.ranker}")
-    except KeyboardInterrupt:
-        again = "the same command goes on where it stopped" if rows.path else "with --out it could go on"
-        terminal.err().print(f"interrupted after {len(rows.kept)} lists; {again}")
-        return True
-    return False
 
 
 def _summed(rows: Any, k: int) -> None:

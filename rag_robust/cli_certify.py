@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +16,9 @@ from rag_robust import terminal
 from rag_robust.errors import SuiteError
 
 if TYPE_CHECKING:
-    from rag_robust.lone_list import Case, Rows
+    from rag_robust.lone_list import Case, Opened, Rows
+
+    Work = Callable[[Opened, Rows], Iterator[tuple[int, dict[str, Any]]]]
 
 __all__ = [
     "Depth",
@@ -36,6 +38,7 @@ __all__ = [
     "certify",
     "exit_code",
     "tell_failures",
+    "worked",
 ]
 
 _MOST = 10
@@ -90,11 +93,13 @@ def certify(
     Example: rag-robust certify --corpus tiny --ranker bm25 --synonyms wordnet --k 3 --depth 8 --out c.jsonl
     """
     from rag_robust.listed import check
-    from rag_robust.lone_list import Rows
 
     if list_parameters:
         _show_parameters(family)
         return
+    from rag_robust.lone_certify import certified
+    from rag_robust.lone_list import Rows
+
     given = _given(set_ or [])
     check(family, given)
     task = {
@@ -111,7 +116,8 @@ def certify(
     }
     case = case_of(task, corpus=corpus, ranker=ranker, seed=seed)
     rows = Rows(out, case.key)
-    interrupted = _run(case, rows, device)
+    label = f"{family}, {ranker}"
+    interrupted = worked(case, rows, certified, device=device, label=label, lists="queries")
     _report(case, rows, to_file=out is not None)
     raise typer.Exit(130 if interrupted else exit_code(rows))
 
@@ -134,25 +140,23 @@ def case_of(task: Mapping[str, Any], *, corpus: str, ranker: str, seed: int) -> 
     return Case(source=corpus, ranker=ranker, task=named, seed=seed)
 
 
-def _run(case: Case, rows: Rows, device: str) -> bool:
-    """Certify what is left to do; whether it was interrupted."""
-    from rag_robust import lone_certify
+def worked(case: Case, rows: Rows, work: Work, *, device: str, label: str, lists: str) -> bool:
+    """Do what is left, with its rows on standard output if there is no file; whether it was interrupted."""
     from rag_robust.lone_list import opened
 
-    label = f"{case.task.method}, {case.ranker}"
     try:
         with terminal.progress() as progress:
             at = opened(
                 case, cache=terminal.cache_folder(), device=device, say=lambda what: progress(0, 1, what)
             )
-            left = sum(not rows.done(q.id) for q in at.queries)
-            for n, (_, row) in enumerate(lone_certify.certified(at, rows), 1):
+            left = case.task.runs * sum(not rows.done(q.id) for q in at.queries)
+            for n, (_, row) in enumerate(work(at, rows), 1):
                 if rows.path is None:
-                    typer.echo(json.dumps(row, ensure_ascii=False))
+                    typer.echo(json.dumps(row, ensure_ascii=False, default=str))
                 progress(n, left, label)
     except KeyboardInterrupt:
         again = "the same command goes on where it stopped" if rows.path else "with --out it could go on"
-        terminal.err().print(f"interrupted after {len(rows.kept)} queries; {again}")
+        terminal.err().print(f"interrupted after {len(rows.kept)} {lists}; {again}")
         return True
     return False
 

@@ -102,7 +102,7 @@ def _applied(
     query, answers, source = shown_for
     text = str(row.get("question", row.get("text")))
     known = [*answers, *map(str, row.get("answers", ()))]
-    bare = name.partition("?")[0].replace("-", "_")
+    bare = operators.bare(name)
     if not query and (bare in operators.names() or ":" in bare):
         reworded = operators.apply(name, text, seed=seed, answers=known)
         return reworded, reworded.result

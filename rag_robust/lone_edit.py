@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rag_robust import encode
+from rag_robust.assemble import white_box
 from rag_robust.attacks import tools
 from rag_robust.attacks._space import check_space
 from rag_robust.attacks._view import Secrets, Tools, View, check_budget
@@ -88,7 +89,7 @@ def _secrets(at: Opened, editor: Editor) -> Secrets:
     """What an attack may be shown; with surrogates, nothing from within the ranker but its ranks."""
     loaded = [_encoder(at, name) for name in editor.surrogates]
     own = loaded[0] if loaded else at.world.encoder
-    white = [at.white_box(e) for e in loaded] if loaded else [at.token_model]
+    white = [white_box(e) for e in loaded] if loaded else [at.token_model]
     models = tuple(model for model in white if model is not None)
     task = at.case.task
     return Secrets(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag_robust import corpus as corpora
 from rag_robust import synonyms
+from rag_robust.assemble import allowed, white_box
 from rag_robust.errors import SuiteError
 from rag_robust.retrieve.rankers import ranker
 from rag_robust.retrieve.rerank import Reranked
@@ -63,28 +64,14 @@ class Opened:
     @cached_property
     def token_model(self) -> TokenModel | None:
         """White-box access to the ranker's encoder; None where it has no tokens."""
-        return self.white_box(self.world.encoder)
+        return white_box(self.world.encoder)
 
     @cached_property
     def allowed(self) -> Substitutions:
         """What may be replaced by what."""
         task = self.case.task
         self.say(f"making the synonyms {task.synonyms}")
-        return Substitutions(
-            source=synonyms.load(task.synonyms, self._words),
-            swaps=task.swaps or None,
-            share=task.share,
-            per_word=task.per_word,
-            freeze_query=task.freeze_query,
-        )
-
-    def white_box(self, encoder: Encoder | None) -> TokenModel | None:
-        """Gradients and tokens of an encoder; None where it has none."""
-        if encoder is None or encoder.fingerprint.startswith("hashed"):
-            return None
-        from rag_robust.encode.tokens import token_model
-
-        return token_model(encoder)
+        return allowed(task, synonyms.load(task.synonyms, self._words))
 
     def _words(self) -> tuple[Sequence[str], NDArray[np.float32]] | None:
         return self.token_model.words() if self.token_model else None

@@ -11,11 +11,11 @@ from functools import cache
 from rag_robust import perturb
 from rag_robust.asking import ask, each
 from rag_robust.errors import SuiteError, nearest
+from rag_robust.metrics.cells import FOR
 from rag_robust.needs import answer_stated, covered, document, gold, needs
 from rag_robust.questions import Question
 from rag_robust.seeds import generator
 from rag_robust.systems.pipeline import Pipeline
-from rag_robust.task import FOR
 from rag_robust.types import Answer, Failure, Hit, Passage, Query
 from rag_robust.worlds import World
 from rag_robust.written import Sheet
@@ -151,7 +151,7 @@ class Desk:
             return case
         query, known = _with_spellings(case.question), self.sheet.known
         dice = generator(self.seed, self.draws, "planted", query.id)
-        if _bare(operator) in _FALSE and case.question.asks and case.question.asks.op in _CHOICES:
+        if perturb.bare(operator) in _FALSE and case.question.asks and case.question.asks.op in _CHOICES:
             return _dropped(case, operator, "no rival: the question names what there is to choose from")
         value, given = perturb.planted(operator, case.shown, query, dice, known)
         rng = generator(self.seed, self.draws, documents, query.id)
@@ -161,7 +161,7 @@ class Desk:
             return _dropped(case, operator, applied.reason)
         told: dict[str, Note] = {"edits": applied.edits, "intensity": applied.intensity}
         if value:
-            told |= {"planted": value, "plants": perturb.PLANTS[_bare(operator)]}
+            told |= {"planted": value, "plants": perturb.PLANTS[perturb.bare(operator)]}
         return replace(case, shown=applied.result, notes={**case.notes, **told})
 
     def _looked_at(self, case: Case) -> Case:
@@ -182,12 +182,13 @@ _CANNOT = "what the system finds cannot be changed before it reads it"
 
 def _about(question: Question, world: World) -> dict[str, Note]:
     """What is the same under all conditions."""
+    needed = needs(question)
     return {
         "pattern": question.pattern,
-        "hops": len(needs(question)) or question.hops,
+        "hops": len(needed) or question.hops,
         "source": document(question, world.corpus),
         "unanswerable": not question.query.answers,
-        "needs": json.dumps([sorted(need.passages) for need in needs(question)]),
+        "needs": json.dumps([sorted(need.passages) for need in needed]),
     }
 
 
@@ -213,14 +214,10 @@ def _parts(documents: str) -> tuple[str, str, str]:
     return "gold", "", documents
 
 
-def _bare(operator: str) -> str:
-    return operator.partition("?")[0].replace("-", "_")
-
-
 @cache
 def _deeper(operator: str) -> int:
     """How many hits are shown where the operator is a cut of the ranking; 0 where it is none."""
-    if _bare(operator) != "top":
+    if perturb.bare(operator) != "top":
         return 0
     given = getattr(perturb.load_document(operator), "keywords", {})
     return int(given.get("k", inspect.signature(perturb.load_document("top")).parameters["k"].default))

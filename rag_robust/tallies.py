@@ -145,18 +145,16 @@ def _tolls(own: Tally, judged: Sequence[Cell]) -> Iterator[Toll]:
         by.setdefault((cell.form, cell.shown), []).append(cell)
     conditions = dict.fromkeys(place(r.condition)[:2] for r in own.records if not place(r.condition)[2])
     for form, shown in conditions:
-        base = shown.partition("+")[0] if shown.startswith("retrieved") else "gold"
         reworded = form != ORIGINAL and shown in ("gold", "retrieved")
         changed = form == ORIGINAL and shown not in ("gold", "retrieved", "none")
         if reworded or changed:
-            before = by.get((ORIGINAL, base), [])
-            yield _toll(own, (form, shown), before, by.get((form, shown), []))
+            yield _toll(own, by, form, shown)
 
 
-def _toll(own: Tally, which: tuple[str, str], before: Sequence[Cell], after: Sequence[Cell]) -> Toll:
-    form, shown = which
+def _toll(own: Tally, by: Mapping[tuple[str, str], Sequence[Cell]], form: str, shown: str) -> Toll:
     condition = f"{form}/{shown}"
     base = "retrieved" if shown.startswith("retrieved") else "gold"
+    before, after = by.get((ORIGINAL, base), []), by.get((form, shown), [])
     first, second = right(before, base), right(after, shown)
     both = [i for i in first if i in second]
     dropped = Counter(

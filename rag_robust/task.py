@@ -7,13 +7,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["FOR", "OWN", "SET", "Knows", "Positive", "Rate", "Table", "Task"]
+from rag_robust.metrics.cells import FOR
+
+__all__ = ["OWN", "SET", "Knows", "Positive", "Rate", "Table", "Task"]
 
 OWN, SET = "corpus", "set:"
 """Under which a question task asks the corpus' own queries, and what stands before the folder of a set."""
-
-FOR = "?for="
-"""Parts, in the name of a condition, documents from the form of the query that they were found for."""
 
 Knows = Literal["knows-all", "knows-what", "knows-nothing"]
 """Threat models: the very query, other queries of a concept, or only what people ask in general."""

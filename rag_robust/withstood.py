@@ -8,13 +8,14 @@ from rag_robust.assemble import Session
 from rag_robust.errors import TargetError
 from rag_robust.listed import certificate
 from rag_robust.metrics.answers import outcome
+from rag_robust.metrics.certified import entering
 from rag_robust.seeds import digest, generator
 from rag_robust.shown import Case
 from rag_robust.systems.pipeline import Pipeline
 from rag_robust.task import Task
 from rag_robust.types import Certificate
 
-__all__ = ["hostile", "proved", "withstanding"]
+__all__ = ["proved", "withstanding"]
 
 Note = float | int | str | bool
 
@@ -53,14 +54,4 @@ def proved(session: Session, task: Task, case: Case) -> tuple[dict[str, Note], C
         proof = certificate(world, alone, case.asked, allowed, rng)
     except TargetError as error:
         return {"unproved": str(error)}, None
-    return {"hostile": hostile(proof)}, proof
-
-
-def hostile(proof: Certificate) -> int:
-    """k': how many attacked passages can stand among the first k, whatever all outsiders do together.
-
-    #{j > k : w(j) <= k}, at most k (proof: `metrics.certified.hostile`); w is 1 where no bound is known.
-    """
-    outsiders = list(proof.scores)[proof.k :]
-    ranks = proof.worst_ranks
-    return min(proof.k, sum(ranks.get(j, 1) <= proof.k for j in outsiders))
+    return {"hostile": entering(proof, proof.k)}, proof

@@ -17,7 +17,7 @@ ROOT = Path(rag_robust.__file__).parent
 PACKAGE = ROOT.name
 
 LEVELS = {
-    0: "errors seeds stats text types",
+    0: "batches errors seeds stats text types",
     1: "corpus encode generate index retrieve synonyms",
     2: "attacks certify defend perturb questions systems",
     3: "aggregate metrics",  # beside the others: sees level 0 only

@@ -69,8 +69,8 @@ def certify(
         for p, space, cut in zip(ranking.passages, spaces, open_, strict=True)
     ]
     asked = replace(ranking, query=replace(ranking.query, text=canon(ranking.query.text, known)))
-    texts = [canon(v.full, known) for family in families for v in family]
-    scores = np.split(asked.scores(texts), np.cumsum([len(f) for f in families])[:-1])
+    texts = [[canon(v.full, known) for v in family] for family in families]
+    scores = asked.grouped(texts)
     clean, best = np.array([s[0] for s in scores]), np.array([s.max() for s in scores])
     return decide(
         "canonical",
@@ -79,7 +79,7 @@ def certify(
         Bounds(
             lower=clean,
             upper=np.where(open_, np.inf, best),
-            samples=len(set(texts)),
+            samples=len({text for family in texts for text in family}),
             ranker=_RANKER,
             scores=clean,
             witness=_witness(ranking.passages, families, scores, k),

@@ -18,13 +18,15 @@ We differ: CertDR bounds a smoothed ranker by sampling; here the model itself is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from rag_robust.certify.ranking import Bounds, Ranking, decide, version
-from rag_robust.synonyms.space import Substitutions
+from rag_robust.synonyms.space import Space, Substitutions
 from rag_robust.types import Certificate, Passage
 
 __all__ = ["best_versions", "certify"]
@@ -49,12 +51,7 @@ def certify(
     """
     ranking.check(k)
     spaces = ranking.spaces(allowed)
-    families = [
-        [version(p, text) for text in islice(space.versions(), max_versions)]
-        for p, space in zip(ranking.passages, spaces, strict=True)
-    ]
-    texts = [v.full for family in families for v in family]
-    scores = np.split(ranking.scores(texts), np.cumsum([len(f) for f in families])[:-1])
+    families, scores = _enumerated(ranking, spaces, max_versions)
     best = np.array([s.max() for s in scores])
     cut = np.array([max_versions is not None and space.size > max_versions for space in spaces])
     lower = np.array([s[0] for s in scores])
@@ -67,7 +64,7 @@ def certify(
         Bounds(
             lower=lower,
             upper=np.where(cut, np.inf, best),
-            samples=len(set(texts)),
+            samples=len({v.full for family in families for v in family}),
             witness=families[j][int(scores[j].argmax())] if attacked else None,
             reason=f"{cut.sum()} passages have more than {max_versions} versions; raise max_versions",
         ),
@@ -84,11 +81,16 @@ def best_versions(ranking: Ranking, allowed: Substitutions) -> list[tuple[float,
     Raises:
         ModelError: the scorer did not return one finite number per text.
     """
-    spaces = ranking.spaces(allowed)
+    families, scores = _enumerated(ranking, ranking.spaces(allowed), None)
+    return [(float(s.max()), f[int(s.argmax())]) for s, f in zip(scores, families, strict=True)]
+
+
+def _enumerated(
+    ranking: Ranking, spaces: Sequence[Space], most: int | None
+) -> tuple[list[list[Passage]], list[NDArray[np.float64]]]:
+    """The versions of each passage, at most so many and fewest swaps first, and their scores."""
     families = [
-        [version(p, text) for text in space.versions()]
+        [version(p, text) for text in islice(space.versions(), most)]
         for p, space in zip(ranking.passages, spaces, strict=True)
     ]
-    values = ranking.scores([v.full for family in families for v in family])
-    scores = np.split(values, np.cumsum([len(f) for f in families])[:-1])
-    return [(float(s.max()), f[int(s.argmax())]) for s, f in zip(scores, families, strict=True)]
+    return families, ranking.grouped([[v.full for v in family] for family in families])

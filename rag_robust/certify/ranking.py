@@ -78,6 +78,11 @@ class Ranking:
         known = dict(zip(distinct, values.tolist(), strict=True))
         return np.array([known[text] for text in texts], np.float64)
 
+    def grouped(self, texts: Sequence[Sequence[str]]) -> list[NDArray[np.float64]]:
+        """The scores of every group of texts, as `scores` has them."""
+        values = self.scores([text for group in texts for text in group])
+        return np.split(values, np.cumsum([len(group) for group in texts])[:-1])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Bounds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from sentence_transformers import SentenceTransformer
 from transformers import PreTrainedTokenizerFast
 from transformers.utils import logging as transformers_logging
 
+from rag_robust.batches import of_one_shape
 from rag_robust.encode import Dtype
 from rag_robust.encode.packaged import WEIGHT_PACKAGES, located
 from rag_robust.errors import ModelError
@@ -97,7 +98,7 @@ class SentenceEncoder:
         if empty := [t for t, i in zip(texts, ids, strict=True) if not i]:
             raise ModelError(f"{self.name} makes no tokens of {empty[0]!r}; leave out texts without words")
         with torch.inference_mode():
-            for rows in _batches([len(i) for i in ids]):
+            for rows in of_one_shape([len(i) for i in ids], _most):
                 batch = torch.tensor([ids[r] for r in rows], device=self.model.device)
                 out[rows] = self.forward(self.filled(batch), kind)[: len(rows)].cpu().numpy()
         bad = np.flatnonzero(~np.isfinite(out).all(axis=1))
@@ -107,15 +108,9 @@ class SentenceEncoder:
         return out
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Rows of equal length, longest first, at most `TOKENS_PER_BATCH` tokens together."""
-    groups: dict[int, list[int]] = {}
-    for row, length in enumerate(lengths):
-        groups.setdefault(length, []).append(row)
-    for length in sorted(groups, reverse=True):
-        step = max(MIN_ROWS, TOKENS_PER_BATCH // max(1, length))
-        for start in range(0, len(groups[length]), step):
-            yield groups[length][start : start + step]
+def _most(length: int) -> int:
+    """How many rows of a length are read together: at most `TOKENS_PER_BATCH` tokens."""
+    return max(MIN_ROWS, TOKENS_PER_BATCH // max(1, length))
 
 
 def load(name: str, *, dtype: Dtype = "float32", device: str = "cpu") -> SentenceEncoder:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from transformers import DynamicCache, GenerationConfig, PreTrainedModel
 
+from rag_robust.batches import of_one_shape
 from rag_robust.errors import ModelError
 
 __all__ = ["ROWS", "complete"]
@@ -55,12 +56,9 @@ def complete(
 
 def _groups(rows: Sequence[list[int]]) -> Iterator[tuple[list[int], int]]:
     """Rows of one rounded length, at most `ROWS` together, and that length."""
-    buckets: dict[int, list[int]] = {}
-    for i, row in enumerate(rows):
-        buckets.setdefault(-(-len(row) // _BUCKET) * _BUCKET, []).append(i)
-    for width in sorted(buckets, reverse=True):
-        for start in range(0, len(buckets[width]), ROWS):
-            yield buckets[width][start : start + ROWS], width
+    widths = [-(-len(row) // _BUCKET) * _BUCKET for row in rows]
+    for group in of_one_shape(widths, lambda _: ROWS):
+        yield group, widths[group[0]]
 
 
 def _read(model: PreTrainedModel, row: Sequence[int]) -> tuple[int, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from rag_robust.batches import of_one_shape
 from rag_robust.errors import ModelError
 from rag_robust.generate.huggingface import weight_hash, weights
 
@@ -60,7 +61,7 @@ class LanguageModel:
         """Log-probabilities of the token after each text, shape (n, V), on the model's device."""
         rows = [self._ids(text) for text in texts]
         out = torch.empty((len(rows), self.model.config.vocab_size), device=self.model.device)
-        for group in _groups([(len(row), 1) for row in rows]):
+        for group in of_one_shape([len(row) for row in rows], _most):
             out[group] = _logits(self.model, [rows[i] for i in group], 1)[:, 0].log_softmax(dim=-1)
         return out
 
@@ -130,7 +131,8 @@ def mean_log_likelihood(
         ModelError: the model gave something that is not a number.
     """
     out = np.empty(len(rows), np.float64)
-    for group in _groups([(len(row), n) for row, n in zip(rows, n_judged, strict=True)]):
+    shapes = [(len(row), n) for row, n in zip(rows, n_judged, strict=True)]
+    for group in of_one_shape(shapes, lambda shape: _most(shape[0])):
         n = n_judged[group[0]]
         logits = _logits(model, [rows[i] for i in group], n + 1)[:, :-1].flatten(0, 1)
         wanted = torch.tensor([list(rows[i][-n:]) for i in group], device=model.device)
@@ -139,15 +141,9 @@ def mean_log_likelihood(
     return out
 
 
-def _groups(shapes: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
-    """Rows of one shape (tokens, of them judged), longest first, at most `TOKENS_PER_BATCH` together."""
-    same: dict[tuple[int, int], list[int]] = {}
-    for i, shape in enumerate(shapes):
-        same.setdefault(shape, []).append(i)
-    for shape in sorted(same, reverse=True):
-        step = max(1, TOKENS_PER_BATCH // shape[0])
-        for start in range(0, len(same[shape]), step):
-            yield same[shape][start : start + step]
+def _most(length: int) -> int:
+    """How many rows of a length are read together: at most `TOKENS_PER_BATCH` tokens."""
+    return max(1, TOKENS_PER_BATCH // length)
 
 
 @torch.inference_mode()

@@ -22,6 +22,7 @@ from rag_robust.metrics.answers import Outcome, outcome
 from rag_robust.types import Corpus, Record
 
 __all__ = [
+    "FOR",
     "ORIGINAL",
     "Asked",
     "Cell",
@@ -39,8 +40,10 @@ ORIGINAL = "original"
 
 Evidence = Literal["full", "partial", "none"]
 
+FOR = "?for="
+"""Behind "retrieved" in a condition: what was retrieved for another form of the question."""
+
 _CLOSED = "none"
-_FOR = "?for="
 _PLAIN: Mapping[str, Evidence] = {"gold": "full", "different": "full", "removed": "none", _CLOSED: "none"}
 
 
@@ -95,7 +98,7 @@ class Cell:
 def place(condition: str) -> tuple[str, str, str]:
     """Form, what is shown, and the form it was found for ("" for the question's own)."""
     form, _, shown = condition.partition("/")
-    base, _, found_for = shown.partition(_FOR)
+    base, _, found_for = shown.partition(FOR)
     return form, base, found_for
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "certified_ndcg",
     "certified_rr",
     "certified_share",
+    "entering",
     "hostile",
     "reach",
     "reach_decile",
@@ -83,12 +84,12 @@ def hostile(records: Sequence[Record], corpus: Corpus, *, k: int) -> NDArray[np.
     is not behind j at most c incumbents, so its w is at most c + t. The first h are not behind j and
     have c + t <= k: k' counts all of them. NaN without a certificate, or with nobody outside the first k.
     """
+    return _proved(records, lambda proof: float(entering(proof, k)) if k < len(proof.scores) else math.nan)
 
-    def count(proof: Certificate) -> float:
-        ranks = _reached(proof)[k:]
-        return float(min(k, (ranks <= k).sum())) if len(ranks) else math.nan
 
-    return _proved(records, count)
+def entering(proof: Certificate, k: int) -> int:
+    """K' of one certificate, as `hostile` has it."""
+    return min(k, int((_reached(proof)[k:] <= k).sum()))
 
 
 def reach(records: Sequence[Record], corpus: Corpus) -> NDArray[np.float64]:  # noqa: ARG001

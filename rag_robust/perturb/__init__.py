@@ -37,6 +37,7 @@ __all__ = [
     "Known",
     "apply",
     "apply_to_passages",
+    "bare",
     "checked",
     "checked_passages",
     "describe",
@@ -63,9 +64,14 @@ def names(applies_to: Literal["query", "passages"] = "query") -> list[str]:
     return sorted(rewordings.__all__ if applies_to == "query" else {*context.__all__, *_ON_PASSAGES})
 
 
+def bare(name: str) -> str:
+    """An operator's name without its parameters, as Python spells it."""
+    return name.partition("?")[0].replace("-", "_")
+
+
 def describe(name: str) -> str:
     """The first line of what an operator says about itself."""
-    attribute = name.partition("?")[0].replace("-", "_")
+    attribute = bare(name)
     found = getattr(rewordings, attribute, None) or getattr(context, attribute, None)
     return (inspect.getdoc(found) or "").partition("\n")[0]
 
@@ -91,7 +97,7 @@ def load_document(name: str, **parameters: object) -> ChangePassages:
     Raises:
         SuiteError: as `load`.
     """
-    attribute = name.partition("?")[0].replace("-", "_")
+    attribute = bare(name)
     if attribute in _ON_PASSAGES:
         return functools.partial(worded, operator=load(name, **parameters))
     return cast("ChangePassages", _loaded(name, names("passages"), context, parameters))
@@ -142,22 +148,22 @@ def sweep(name: str, **values: Sequence[object]) -> list[str]:
 
 def _loaded(name: str, own: Sequence[str], where: object, parameters: dict[str, object]) -> _Operator:
     """The function with its parameters, those in the name and those given, all of them looked at."""
-    bare, _, options = name.partition("?")
-    function = _external(bare) if ":" in bare else _own(bare, own, where)
+    own_name, _, options = name.partition("?")
+    function = _external(own_name) if ":" in own_name else _own(own_name, own, where)
     known = {
         p.name: p.default
         for p in inspect.signature(function).parameters.values()
         if p.kind is inspect.Parameter.KEYWORD_ONLY
     }
-    given = _options(bare, options, known) | parameters
+    given = _options(own_name, options, known) | parameters
     for key, value in given.items():
         if key not in known:
             hint = nearest(key, known) if known else "it takes none"
-            raise SuiteError(f'perturbation "{bare}" has no parameter "{key}"; {hint}')
-        _check_type(bare, key, value, known[key])
+            raise SuiteError(f'perturbation "{own_name}" has no parameter "{key}"; {hint}')
+        _check_type(own_name, key, value, known[key])
     for key, default in known.items():
         if default is inspect.Parameter.empty and key not in given:
-            raise SuiteError(f'perturbation "{bare}" needs "{key}"')
+            raise SuiteError(f'perturbation "{own_name}" needs "{key}"')
     return functools.partial(function, **given) if given else function
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sentence_transformers import CrossEncoder
 
+from rag_robust.batches import of_one_shape
 from rag_robust.errors import ModelError
 from rag_robust.types import Score
 
@@ -55,13 +56,8 @@ def cross_encoder(name_or_path: str, *, device: str = "cpu") -> Score:
 def _batches(model: CrossEncoder, query: str, passages: Sequence[str]) -> Iterator[list[int]]:
     """Passages whose pairs have one length, longest first, at most `TOKENS_PER_BATCH` tokens together."""
     if not passages:
-        return
+        return iter(())
     longest = model.max_seq_length or TOKENS_PER_BATCH
     ids = model.tokenizer([query] * len(passages), list(passages), verbose=False)["input_ids"]
-    groups: dict[int, list[int]] = {}
-    for row, own in enumerate(ids):
-        groups.setdefault(min(len(own), longest), []).append(row)
-    for length in sorted(groups, reverse=True):
-        step = max(MIN_ROWS, TOKENS_PER_BATCH // max(1, length))
-        for start in range(0, len(groups[length]), step):
-            yield groups[length][start : start + step]
+    lengths = [min(len(own), longest) for own in ids]
+    return of_one_shape(lengths, lambda n: max(MIN_ROWS, TOKENS_PER_BATCH // max(1, n)))

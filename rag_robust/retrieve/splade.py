@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rag_robust.batches import of_one_shape
 from rag_robust.errors import ModelError
 from rag_robust.generate.masked import MaskedModel, masked_model
 from rag_robust.types import Score
@@ -64,7 +65,7 @@ class Splade:
         width = self.model.model.config.vocab_size if columns is None else len(columns)
         out = np.empty((len(rows), width), np.float64)
         chosen = slice(None) if columns is None else torch.from_numpy(columns)
-        for group in _groups([len(row) for row in rows]):
+        for group in of_one_shape([len(row) for row in rows], lambda n: max(1, TOKENS_PER_BATCH // n)):
             out[group] = self._read([rows[i] for i in group])[:, chosen].double().cpu().numpy()
         return out
 
@@ -96,14 +97,3 @@ def splade(name: str = "SPLADE-tiny", *, device: str = "cpu") -> Score:
         # the fused attention of a CPU gives a row other last bits at another place in the batch
         found.model.set_attn_implementation("eager")
     return Splade(found).score
-
-
-def _groups(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Rows of one length, longest first, at most `TOKENS_PER_BATCH` tokens together."""
-    same: dict[int, list[int]] = {}
-    for i, length in enumerate(lengths):
-        same.setdefault(length, []).append(i)
-    for length in sorted(same, reverse=True):
-        step = max(1, TOKENS_PER_BATCH // length)
-        for start in range(0, len(same[length]), step):
-            yield same[length][start : start + step]
