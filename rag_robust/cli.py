@@ -118,7 +118,7 @@ def plan(suite: SuiteName, set_: Changes = None, limit: int | None = None) -> No
         units = [u for u in planned.units if u.task == task.name]
         seconds = sum(u.weight for u in units) + sum(c.weight for c in planned.changes if c.task == task.name)
         total += seconds
-        conditions = list(dict.fromkeys(u.condition for u in units))
+        conditions = list(dict.fromkeys(c for u in units for c in u.conditions))
         records = sum(len(u.keys) for u in units)
         work.add_row(task.name, task.kind, _few(conditions), str(records), _duration(seconds))
     ready = planner.preparation(session)

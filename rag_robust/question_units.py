@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from rag_robust import perturb
@@ -12,7 +12,7 @@ from rag_robust.listed import check
 from rag_robust.shown import check_documents, over_evidence
 from rag_robust.suite import GeneratorConfig
 from rag_robust.task import Task
-from rag_robust.work import Case, RecordUnit, record_units
+from rag_robust.work import BATCH, Case, RecordUnit, record_units
 from rag_robust.written import check_patterns
 
 __all__ = ["check_questions", "question_units"]
@@ -21,6 +21,9 @@ VERSION = 2
 """Raised when the same condition means something else, so that no old record passes for a new one."""
 
 _SEARCH_S = 0.02
+
+_UNIT_S = 60.0
+"""Seconds that one unit takes at most if several questions are in it: what a kill loses, but completions."""
 
 
 def check_questions(task: Task) -> None:
@@ -42,6 +45,30 @@ def check_questions(task: Task) -> None:
 
 
 def question_units(session: Session, task: Task) -> Iterator[RecordUnit]:
+    """A question under all conditions of the task, or several: prompts that begin alike are read together."""
+    whole = list(_by_condition(session, task))
+    ids = [question.query.id for question in session.questions(task.name).questions]
+    seconds = sum(unit.weight for unit in whole) / max(1, len(ids))
+    n = max(1, min(BATCH, int(_UNIT_S / seconds))) if seconds else BATCH
+    for start in range(0, len(ids), n):
+        some = set(ids[start : start + n])
+        rows = ([i for i, query in enumerate(unit.queries) if query.id in some] for unit in whole)
+        yield _joined([unit.only(found) for unit, found in zip(whole, rows, strict=True) if found])
+
+
+def _joined(units: Sequence[RecordUnit]) -> RecordUnit:
+    """One unit with all rows of these, in their order."""
+    return replace(
+        units[0],
+        conditions=tuple(condition for unit in units for condition in unit.conditions),
+        queries=tuple(query for unit in units for query in unit.queries),
+        keys=tuple(key for unit in units for key in unit.keys),
+        change_keys=tuple(key for unit in units for key in unit.change_keys),
+        weight=sum(unit.weight for unit in units),
+    )
+
+
+def _by_condition(session: Session, task: Task) -> Iterator[RecordUnit]:
     """Every condition of the task, each over all its questions; over evidence those that have some."""
     asked = session.questions(task.name).questions
     answerable = tuple(q.query for q in asked if q.query.answers)

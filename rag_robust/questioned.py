@@ -1,10 +1,11 @@
-"""Question tasks: every question in one form over one kind of documents, and what was answered."""
+"""Question tasks: every question in every form over every kind of documents, and what was answered."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from rag_robust.asking import each
 from rag_robust.assemble import Session
@@ -12,7 +13,7 @@ from rag_robust.seeds import digest
 from rag_robust.shown import Case, Desk
 from rag_robust.systems.pipeline import Pipeline
 from rag_robust.task import Task
-from rag_robust.types import Answer, Certificate, Cost, Failure, Query, Reader, Record, System
+from rag_robust.types import Answer, Certificate, Cost, Failure, Reader, Record, System
 from rag_robust.withstood import proved, withstanding
 from rag_robust.work import Done, RecordUnit
 
@@ -20,26 +21,26 @@ __all__ = ["completions", "questioned"]
 
 
 def questioned(session: Session, task: Task, unit: RecordUnit) -> Done:
-    """Questions under one condition "form/documents": what was shown, what came back, with notes on both."""
-    world = session.world_of(task)
-    desk = Desk(world, session.sheet(task.name), session.suite.seed, task.draws)
-    form, documents = unit.condition.split("/", 1)
+    """Questions under conditions "form/documents": what was shown, what came back, with notes on both.
+
+    All are answered together, whatever they are asked under, so that a reader may share what it reads.
+    """
+    system = session.world_of(task).system
     started = time.perf_counter()
-    laid_out = desk.shown([desk.asked(query, form) for query in unit.queries], documents)
-    cases = _answered(world.system, laid_out, retrieved=documents == "retrieved")
-    proofs: list[Certificate | None] = [None] * len(cases)
-    if unit.condition == "original/retrieved":
-        cases, proofs = _proved(session, task, cases)
+    cases = _answered(system, list(_laid_out(session, task, unit)), unit.conditions)
+    told = [
+        _proved(session, task, case) if condition == "original/retrieved" else (case, None)
+        for case, condition in zip(cases, unit.conditions, strict=True)
+    ]
     seconds = (time.perf_counter() - started) / len(cases)
-    pairs = list(zip(unit.keys, cases, strict=True))
+    pairs = [(key, case) for key, (case, _) in zip(unit.keys, told, strict=True)]
     contexts: dict[str, tuple[str, object]] = {
         key: ("context", [passage.full for passage in case.shown])
         for key, case in pairs
         if case.shown is not None and "dropped" not in case.notes
     }
-    records = (_record(unit, key, case, seconds) for key, case in pairs)
-    told = (replace(r, certificate=proof) for r, proof in zip(records, proofs, strict=True))
-    return Done(tuple(told), contexts)
+    records = tuple(_record(unit, i, case, proof, Cost(seconds, 1)) for i, (case, proof) in enumerate(told))
+    return Done(records, contexts)
 
 
 def completions(records: Iterable[Record]) -> tuple[int, int]:
@@ -48,10 +49,23 @@ def completions(records: Iterable[Record]) -> tuple[int, int]:
     return len(set(wanted)), len(wanted)
 
 
-def _answered(system: System, cases: Sequence[Case], *, retrieved: bool) -> list[Case]:
+def _laid_out(session: Session, task: Task, unit: RecordUnit) -> Iterator[Case]:
+    """Every question of the unit as it is asked, with the passages of its condition."""
+    desk = Desk(session.world_of(task), session.sheet(task.name), session.suite.seed, task.draws)
+    for condition, rows in groupby(zip(unit.conditions, unit.queries, strict=True), key=lambda row: row[0]):
+        form, documents = condition.split("/", 1)
+        yield from desk.shown([desk.asked(query, form) for _, query in rows], documents)
+
+
+def _answered(system: System, cases: Sequence[Case], conditions: Sequence[str]) -> list[Case]:
     """Every case with an answer or a failure; a retriever alone answers what it retrieves with its hits."""
-    if retrieved and isinstance(system, Pipeline) and system.generate is None:
-        return [c if c.failure else replace(c, answer=Answer(hits=c.hits)) for c in cases]
+    if isinstance(system, Pipeline) and system.generate is None:
+        cases = [
+            replace(case, answer=Answer(hits=case.hits))
+            if case.failure is None and condition.endswith("/retrieved")
+            else case
+            for case, condition in zip(cases, conditions, strict=True)
+        ]
     todo = [case for case in cases if case.failure is None and case.answer is None]
     done = iter(_read(system, todo) if todo else ())
     return [next(done) if c.failure is None and c.answer is None else c for c in cases]
@@ -75,17 +89,11 @@ def _read(system: System, cases: Sequence[Case]) -> list[Case]:
     ]
 
 
-def _proved(
-    session: Session, task: Task, cases: Sequence[Case]
-) -> tuple[list[Case], list[Certificate | None]]:
-    """The cases with what is proved of their answers and of the rankings these rest on."""
+def _proved(session: Session, task: Task, case: Case) -> tuple[Case, Certificate | None]:
+    """The case with what is proved of its answer, and of the ranking that rests on."""
     system = session.world_of(task).system
-    proofs = [proved(session, task, case) for case in cases]
-    told = [
-        replace(case, notes={**case.notes, **withstanding(system, case), **notes})
-        for case, (notes, _) in zip(cases, proofs, strict=True)
-    ]
-    return told, [proof for _, proof in proofs]
+    notes, proof = proved(session, task, case)
+    return replace(case, notes={**case.notes, **withstanding(system, case), **notes}), proof
 
 
 def _texts(case: Case) -> list[str]:
@@ -100,9 +108,10 @@ def _prompted(system: System, case: Case) -> dict[str, str]:
     return {"prompt": " ".join(digest("prompt", prompt)[:12] for prompt in prompts)}
 
 
-def _record(unit: RecordUnit, key: str, case: Case, seconds: float) -> Record:
-    query: Query = case.question.query
-    record = Record(key, unit.task, unit.condition, query.id, 0, cost=Cost(seconds, 1), notes=case.notes)
+def _record(unit: RecordUnit, i: int, case: Case, proof: Certificate | None, cost: Cost) -> Record:
+    query, condition = case.question.query, unit.conditions[i]
+    record = Record(unit.keys[i], unit.task, condition, query.id, 0, cost=cost, notes=case.notes)
+    record = replace(record, certificate=proof)
     if case.failure is not None or case.answer is None:
         return replace(record, failure=case.failure)
     return replace(record, hits=case.hits, answer=case.answer.text)

@@ -200,21 +200,20 @@ class _Meter:
 
 
 def _label(unit: Unit) -> str:
-    what = unit.condition if isinstance(unit, RecordUnit) else f"making {unit.attack}"
+    if not isinstance(unit, RecordUnit):
+        what = f"making {unit.attack}"
+    elif len(set(unit.conditions)) == 1:
+        what = unit.condition
+    else:
+        ids = {query.id for query in unit.queries}
+        what = f"question {min(ids)}" if len(ids) == 1 else f"{len(ids)} questions"
     return f"{unit.task}: {what}"
 
 
 def _missing(unit: RecordUnit, done: set[str]) -> RecordUnit | None:
     """The unit without the queries whose records are there; None if nothing is left."""
     rows = [i for i, key in enumerate(unit.keys) if key not in done]
-    if not rows:
-        return None
-    return replace(
-        unit,
-        queries=tuple(unit.queries[i] for i in rows),
-        keys=tuple(unit.keys[i] for i in rows),
-        change_keys=tuple(unit.change_keys[i] for i in rows),
-    )
+    return unit.only(rows) if rows else None
 
 
 def _with_changes(store: Store, unit: RecordUnit) -> RecordUnit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rag_robust.assemble import Session
@@ -45,14 +45,15 @@ class ChangeUnit:
 
 @dataclass(frozen=True, slots=True)
 class RecordUnit:
-    """Queries of one task under one condition, asked together; the tuples run in parallel.
+    """Queries of one task, asked together; the tuples run in parallel.
 
-    `changes[i]` is what query i's world went through: a change, why there is none, or nothing.
-    `defence` is the filter the hits pass and its rate, None for no filter.
+    Query i is asked under `conditions[i]`, which is one for all but in question tasks. `changes[i]` is
+    what its world went through: a change, why there is none, or nothing. `defence` is the filter the
+    hits pass and its rate, None for no filter.
     """
 
     task: str
-    condition: str
+    conditions: tuple[str, ...]
     queries: tuple[Query, ...]
     keys: tuple[str, ...]
     change_keys: tuple[str, ...]
@@ -60,6 +61,22 @@ class RecordUnit:
     changes: tuple[Change | Failure | None, ...] = ()
     trial: int = 0
     defence: tuple[str, float] | None = None
+
+    @property
+    def condition(self) -> str:
+        """That of all its queries, where it is one."""
+        return self.conditions[0]
+
+    def only(self, rows: Sequence[int]) -> RecordUnit:
+        """The unit with these of its queries and nothing else, in this order."""
+        return replace(
+            self,
+            conditions=tuple(self.conditions[i] for i in rows),
+            queries=tuple(self.queries[i] for i in rows),
+            keys=tuple(self.keys[i] for i in rows),
+            change_keys=tuple(self.change_keys[i] for i in rows),
+            weight=self.weight * len(rows) / len(self.queries),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +122,7 @@ def record_units(
         asked = tuple(queries[part])
         yield RecordUnit(
             task.name,
-            case.condition,
+            (case.condition,) * len(asked),
             asked,
             tuple(keys[part]),
             tuple(change_keys[part]),

@@ -19,6 +19,7 @@ __all__ = ["Cached", "TextGenerator", "completions"]
 
 _WAIT_S = 60.0
 _AT_ONCE = 64  # prompts whose work an interruption may lose
+_ALIKE = 512  # lengths in characters that count as one, so that like beginnings stand together
 _VARIABLES = 500  # SQLite's smallest limit in use is 999
 
 
@@ -41,7 +42,8 @@ class Cached:
     """A generator that never completes the same prompt twice; failures are tried again.
 
     The key is a hash of the inner generator's fingerprint and the prompt, so the file may serve
-    any number of models. Equal prompts of one call are completed once, prompts of like length together.
+    any number of models. Equal prompts of one call are completed once, prompts of like length together
+    and among them those that begin alike in turn.
     """
 
     inner: TextGenerator
@@ -59,7 +61,7 @@ class Cached:
         self._set_up()
         known: dict[str, str | Failure] = dict(self._read(keys))
         missing = {key: prompt for key, prompt in zip(keys, prompts, strict=True) if key not in known}
-        todo = sorted(missing, key=lambda key: len(missing[key]))
+        todo = sorted(missing, key=lambda key: (len(missing[key]) // _ALIKE, missing[key]))
         for start in range(0, len(todo), _AT_ONCE):
             part = todo[start : start + _AT_ONCE]
             made = dict(zip(part, self.inner.generate([missing[key] for key in part]), strict=True))

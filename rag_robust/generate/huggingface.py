@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import logging as transformers_logging
 
 from rag_robust.errors import MissingExtra, ModelError
-from rag_robust.generate._greedy import complete
+from rag_robust.generate._greedy import CHUNK, complete
 from rag_robust.generate.cache import completions
 from rag_robust.seeds import digest
 from rag_robust.types import Failure
@@ -100,8 +100,8 @@ def load(
 ) -> HuggingFace:
     """Load a hub id, a folder or a weight package.
 
-    There is no batch size to choose: prompts are read one by one and answers written in groups
-    of fixed size, so that nothing depends on it.
+    There is no batch size to choose: prompts are read one by one, beginnings that several share once,
+    and answers written in groups of fixed size, so that nothing depends on it.
 
     Raises:
         ModelError: it cannot be found or loaded, or a number makes no sense.
@@ -113,7 +113,7 @@ def load(
     attention = "eager" if torch.device(device).type == "cpu" else None
     model, tokenizer = weights(name, cache=cache, attention=attention)
     what = f"{name.split('/')[-1]} {weight_hash(model)} chat={digest(str(tokenizer.chat_template))[:8]}"
-    fingerprint = f"{what} {dtype} greedy max_new_tokens={max_new_tokens}"
+    fingerprint = f"{what} {dtype} greedy/{CHUNK} max_new_tokens={max_new_tokens}"
     model = model.to(device=device, dtype=getattr(torch, dtype))  # type: ignore[call-arg]
     return HuggingFace(model, tokenizer, fingerprint, max_new_tokens)
 

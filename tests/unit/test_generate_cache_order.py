@@ -26,7 +26,7 @@ def test_equal_prompts_are_completed_once_and_answered_in_the_order_they_came(tm
 
 def test_long_prompts_do_not_share_a_batch_with_short_ones(tmp_path):
     inner = Counting()
-    prompts = [("long " * 50 if i % 2 else "short ") + str(i) for i in range(128)]
+    prompts = [("long " * 150 if i % 2 else "short ") + str(i) for i in range(128)]
     assert Cached(inner, tmp_path / "a.sqlite").generate(prompts) == [p.upper() for p in prompts]
     assert [{p[:4] for p in batch} for batch in inner.batches] == [{"shor"}, {"long"}]
 
