@@ -50,7 +50,7 @@ __all__ = [
 FEWEST = 20
 """Queries a corpus must have for half of them to be a sample."""
 
-OTHERS = 100
+OTHERS = 1000
 """Queries whose answers a target is drawn from."""
 
 SEEN = 20
@@ -132,7 +132,7 @@ def encoders(session: Session, task: Task) -> tuple[Encoder, ...]:
 def target_of(session: Session, task: Task, query: Query) -> str | None:
     """The wrong answer the attacker wants: the task's own, else one drawn for a query it knows.
 
-    It comes from the answers to at most 100 other queries of the corpus. None without known answers,
+    It comes from the answers to at most 1,000 other queries of the corpus. None without known answers,
     or where none of those is wrong.
     """
     if task.target is not None or task.knows != "knows-all" or not query.answers:

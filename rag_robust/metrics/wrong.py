@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import log
 
 from numpy.random import Generator
 
 from rag_robust.errors import UsageError
 from rag_robust.metrics._tokens import Date, Number, tokens
 from rag_robust.metrics.answers import refused, states
+from rag_robust.text import STOP_WORDS, words
 from rag_robust.types import Query
 
 __all__ = ["wrong_answer"]
@@ -25,7 +28,8 @@ def wrong_answer(query: Query, others: Sequence[Query], rng: Generator) -> str:
     """An answer of other queries that is wrong for this one, and of the kind of its first answer.
 
     A year for a year, a number for a number (of the same unit if there is one), a date for a
-    date, a name for a name, "no" for "yes". Where no other query has such an answer, a value is
+    date, a name for a name, "no" for "yes"; of these, what answers the question worded most like this
+    one, so that a capital is asked for a capital. Where no other query has such an answer, a value is
     made from the true one by changing its longest run of digits; after that any wrong answer will
     do. The draw does not hang on the order of `others`, and `query` may be one of them.
 
@@ -38,14 +42,28 @@ def wrong_answer(query: Query, others: Sequence[Query], rng: Generator) -> str:
     """
     if not query.answers:
         raise UsageError(f'query "{query.id}" has no answer to be wrong about; give it one, or leave it out')
-    found = sorted({answer for other in others for answer in other.answers if _wrong(query, answer)})
+    found = {answer: 0.0 for other in others for answer in other.answers if _wrong(query, answer)}
+    for other, weight in zip(others, _worded_alike(query, others), strict=True):
+        found |= {answer: max(found[answer], weight) for answer in other.answers if answer in found}
     wanted = _kind(query.answers[0])
-    alike = [answer for answer in found if _kind(answer)[0] == wanted[0]]
-    tiers = ([answer for answer in alike if _kind(answer) == wanted], alike, _made(query, rng), found)
-    for tier in tiers:
+    alike = {answer: near for answer, near in found.items() if _kind(answer)[0] == wanted[0]}
+    same = {answer: near for answer, near in alike.items() if _kind(answer) == wanted}
+    for tier in (same, alike, dict.fromkeys(_made(query, rng), 0.0), found):
         if tier:
-            return tier[int(rng.integers(len(tier)))]
+            nearest = sorted(answer for answer, near in tier.items() if near == max(tier.values()))
+            return nearest[int(rng.integers(len(nearest)))]
     raise UsageError(f'no wrong answer for query "{query.id}" among {len(others)} queries; give it more')
+
+
+def _worded_alike(query: Query, others: Sequence[Query]) -> list[float]:
+    """Per query: the words it shares with this one but for stop words, each by how rare it is among them.
+
+    The sum of log(n / queries with the word), after Sparck Jones 1972.
+    """
+    worded = [{word.casefold() for word in words(other.text)} - STOP_WORDS for other in others]
+    spread = Counter(word for one in worded for word in one)
+    asked = {word.casefold() for word in words(query.text)} - STOP_WORDS
+    return [sum(log(len(others) / spread[word]) for word in sorted(one & asked)) for one in worded]
 
 
 def _wrong(query: Query, answer: str) -> bool:

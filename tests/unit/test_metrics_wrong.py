@@ -102,3 +102,17 @@ def test_the_draw_is_the_generators_alone() -> None:
     query = asked("Norway")
     first, again = (wrong_answer(query, OTHERS, np.random.default_rng(3)) for _ in range(2))
     assert first == again
+
+
+def test_of_one_kind_the_answer_to_the_question_worded_most_alike() -> None:
+    others = [
+        Query("a", "What is the capital of France?", ("Paris",)),
+        Query("b", "What is the currency of France?", ("Euro",)),
+        Query("c", "Who wrote the book?", ("Mary Shelley",)),
+        Query("d", "What is the capital of Norway?", ("Oslo",)),
+        Query("e", "How many live in the capital of Norway?", ("709,037",)),
+    ]
+    assert given_answers(asked("Tokyo", text="What is the capital of Japan?"), others) == {"Paris", "Oslo"}
+    # a word that few questions have says more than one that many have
+    assert given_answers(asked("Yen", text="What is the currency, and the capital?"), others) == {"Euro"}
+    assert given_answers(asked("12", text="What is the capital of Japan?"), others) == {"709,037"}
