@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from rag_robust import metrics, stats
 from rag_robust.attack_units import BASELINES, HELD_IN
@@ -39,11 +41,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """The judged queries of all concepts pooled: `METRIC`, `FIRST`, and `METRIC` of the known queries."""
+    """The judged queries of all concepts pooled: `METRIC`, `FIRST`, and `METRIC` of the known queries.
+
+    `lead` is `FIRST` less that of the next line below in this column, on the queries that both have.
+    """
 
     estimate: Estimate
     first: Estimate
     held_in: Estimate | None = None
+    lead: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +107,10 @@ def compare(result: Result) -> Comparison | None:
         return None
     pools = _pools(tasks, found)
     columns = tuple(dict.fromkeys(_column(task) for task in tasks))
-    lines = [_line(result.suite, pool, _name(pool, pools), columns) for pool in pools]
+    lines = [(_line(result.suite, pool, _name(pool, pools), columns), pool) for pool in pools]
+    lines.sort(key=lambda both: both[0].value, reverse=True)
     shown = {c: Column(_system(result.suite, c.system), c.threat, c.passages) for c in columns}
-    return Comparison(tuple(shown.values()), tuple(sorted(lines, key=lambda line: line.value, reverse=True)))
+    return Comparison(tuple(shown.values()), tuple(_leading(result.suite, lines, columns)))
 
 
 def _compared(task: Task, found: Iterable[tuple[str, str]]) -> bool:
@@ -154,6 +161,45 @@ def _cell(suite: Suite, pool: _Pool, column: Column) -> Cell | None:
     return Cell(
         estimate(METRIC, records), estimate(FIRST, records), estimate(METRIC, known) if known else None
     )
+
+
+def _leading(suite: Suite, lines: Sequence[tuple[Line, _Pool]], columns: Sequence[Column]) -> list[Line]:
+    """The lines with their leads."""
+    below: dict[Column, dict[str, float]] = {}
+    done: list[Line] = []
+    for line, pool in reversed(lines):
+        cells: list[Cell | None] = []
+        for column, cell in zip(columns, line.cells, strict=True):
+            own = _first(pool.records.get(column, ()))
+            if cell and column in below:
+                cell = replace(cell, lead=_paired(suite, own, below[column], (line.name, repr(column))))
+            if own:
+                below[column] = own
+            cells.append(cell)
+        done.insert(0, replace(line, cells=tuple(cells)))
+    return done
+
+
+def _first(records: Sequence[Record]) -> dict[str, float]:
+    """`FIRST` of every query that has one."""
+    values = metrics.load(FIRST)(records, Corpus({}, {}, {}, "")) if records else ()
+    found: dict[str, list[float]] = {}
+    for record, value in zip(records, values, strict=True):
+        if not math.isnan(value):
+            found.setdefault(record.query_id, []).append(float(value))
+    return {query: math.fsum(own) / len(own) for query, own in found.items()}
+
+
+def _paired(
+    suite: Suite, one: dict[str, float], other: dict[str, float], place: tuple[str, str]
+) -> Estimate | None:
+    """One less other, query by query; None where they have no query in common."""
+    ids = [query for query in one if query in other]
+    if not ids:
+        return None
+    values = np.array([one[query] - other[query] for query in ids])
+    rng = generator(suite.seed, "lead", *place)
+    return stats.estimate(values, ids, level=suite.level, rng=rng, bounds=(-1.0, 1.0))
 
 
 def _name(pool: _Pool, pools: Sequence[_Pool]) -> str:

@@ -55,12 +55,17 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Square:
-    """A place in the comparison of attacks; `first` is the share at rank 1, `known` that of known queries."""
+    """A place in the comparison of attacks.
+
+    `first` is the share at rank 1, `lead` how far that is above the next line's, `known` the share of known
+    queries.
+    """
 
     svg: str
     value: str
     interval: str
     first: str
+    lead: str
     known: str
 
 
@@ -75,14 +80,15 @@ def squares(compared: Comparison) -> dict[str, tuple[Square | None, ...]]:
 def _square(cell: Cell, *, baseline: bool) -> Square:
     estimate = cell.estimate
     if not estimate.n:
-        return Square("", "–", "not applicable", "", "")
+        return Square("", "–", "not applicable", "", "", "")
     on = plots.axis([], metrics.bounds(METRIC))
     says = f"{figure(estimate.value)}, interval {interval(estimate)}"
     ends = (estimate.value, estimate.low, estimate.high)
     svg = plots.track(ends, on, style="baseline" if baseline else "own", says=says)
     known = figure(cell.held_in.value) if cell.held_in and cell.held_in.n else ""
     first = f"{figure(cell.first.value)} {interval(cell.first)}"
-    return Square(svg, figure(estimate.value), interval(estimate), first, known)
+    lead = f"{figure(cell.lead.value)} {interval(cell.lead)}" if cell.lead else ""
+    return Square(svg, figure(estimate.value), interval(estimate), first, lead, known)
 
 
 def bar(result: GateResult) -> str:

@@ -1,4 +1,4 @@
-"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.4."""
+"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.5."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rag_robust.types import Estimate
 
 __all__ = ["SCHEMA_VERSION", "to_json", "write_json"]
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 """Major: a reader may break. Minor: keys were added."""
 
 
@@ -125,6 +125,7 @@ def _cell(cell: Cell) -> dict[str, object]:
     return {
         **_estimate(cell.estimate),
         "first": _estimate(cell.first),
+        "lead": _estimate(cell.lead) if cell.lead else None,
         "held_in": _finite(known.value) if known and known.n else None,
     }
 

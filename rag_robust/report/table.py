@@ -119,7 +119,10 @@ def _numbers(result: Result, task: Task) -> Iterator[RenderableType]:
 def _compared(compared: Comparison) -> Iterator[RenderableType]:
     """A table per situation with a column per system; the lines keep one order throughout."""
     yield Text()
-    yield Text(f"All attacks, {METRIC} [interval]; below it {FIRST}, and {METRIC} of known queries", "dim")
+    below = (
+        f"below it {FIRST}, its lead over the next line on the same queries, and {METRIC} of known queries"
+    )
+    yield Text(f"All attacks, {METRIC} [interval]; {below}", "dim")
     for situation in dict.fromkeys(column.situation for column in compared.columns):
         places = [i for i, column in enumerate(compared.columns) if column.situation == situation]
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
@@ -138,8 +141,11 @@ def _seen(cell: Cell | None) -> Text:
     if cell is None or not cell.estimate.n:
         return Text("not asked" if cell is None else "not applicable", "dim")
     first = f"\nfirst {figure(cell.first.value)} {interval(cell.first)}"
+    lead = f"\nlead {figure(cell.lead.value)} {interval(cell.lead)}" if cell.lead else ""
     known = f"\nknown {figure(cell.held_in.value)}" if cell.held_in and cell.held_in.n else ""
-    return Text.assemble(f"{figure(cell.estimate.value)} {interval(cell.estimate)}", (first + known, "dim"))
+    return Text.assemble(
+        f"{figure(cell.estimate.value)} {interval(cell.estimate)}", (first + lead + known, "dim")
+    )
 
 
 def _cell(number: Number, *, narrow: bool) -> Text:

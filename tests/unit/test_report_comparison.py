@@ -118,3 +118,27 @@ def test_a_terminal_shows_it_within_80_columns():
     lines = captured.get().splitlines()
     assert max(map(len, lines)) <= 80
     assert any(line.startswith("gaslite ") and "0.50 [" in line for line in lines)
+
+
+def test_a_lead_is_over_the_next_line_that_the_column_has_query_by_query(compared):
+    first, middle, last = compared.lines
+    # before MiniLM: first for two queries where the next line is first for none, level for the other two
+    lead = first.cells[0].lead
+    assert (lead.value, lead.n) == (0.5, 4)
+    assert -1 <= lead.low <= 0.5 <= lead.high <= 1
+    below = next(line for line in (middle, last) if line.cells[1])  # before BM25 one of them is not asked
+    assert below.name == "baseline information_only"
+    assert first.cells[1].lead.value == 0.5
+    assert next(cell for cell in last.cells if cell).lead is None
+    told = to_json(result())["comparison"]["rows"]
+    assert [cell and cell["lead"] and cell["lead"]["value"] for cell in told[0]["cells"]] == [0.5, 0.5]
+    assert squares(compared)["gaslite"][0].lead.startswith("0.50 [")
+
+
+def test_a_lead_counts_only_queries_that_both_lines_have():
+    found = records()
+    one = next(r for r in found if r.condition == "stuffing")
+    found = [replace(r, failure=Failure("timeout", "late"), hits=()) if r is one else r for r in found]
+    lines = compare(result(found=found)).lines
+    assert [line.name for line in lines] == ["gaslite", "baseline information_only", "stuffing"]
+    assert [line.cells[0].lead.n for line in lines[:2]] == [4, 3]  # one query of stuffing has no answer
