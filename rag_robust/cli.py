@@ -49,6 +49,10 @@ app.add_typer(corpus_app, name="corpus")
 
 Verdicts = Literal["fail", "warn", "pass"]
 Changes = Annotated[list[str] | None, typer.Option("--set", help="Change a key of the suite: a.b=value.")]
+Tasks = Annotated[
+    list[str] | None,
+    typer.Option("--only", help='Only these tasks: a name, a part of it, or a pattern such as "knows-*".'),
+]
 SuiteName = Annotated[
     str, typer.Argument(help="A .toml file, or the name of a suite that comes with the package.")
 ]
@@ -63,6 +67,7 @@ def run(
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many queries per task.")] = None,
     seed: Annotated[int | None, typer.Option(help="Root seed instead of the suite's.")] = None,
     set_: Changes = None,
+    only: Tasks = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Also write the result here.")] = None,
     on_inconclusive: Annotated[Verdicts, typer.Option(help="What an undecided gate means.")] = "fail",
     offline: Annotated[bool, typer.Option("--offline", help="Refuse every connection but loopback.")] = False,
@@ -79,7 +84,7 @@ def run(
     from rag_robust.report.table import summary
     from rag_robust.store import Store
 
-    chosen = _suite(suite, set_, limit, seed)
+    chosen = _suite(suite, set_, only, limit, seed)
     folder = store or Path("runs") / _file_name(chosen.name)
     try:
         with terminal.progress() as progress:
@@ -97,19 +102,19 @@ def run(
     for path in (folder / "result.json", *([json_file] if json_file else [])):
         write_json(result, path)
     with closing(Store(folder)) as opened:
-        write_html(opened, folder / "report.html")
+        write_html(opened, folder / "report.html", result)
     terminal.out().print(summary(result))
     terminal.err().print(f"report: {folder / 'report.html'}", markup=False)
     raise typer.Exit(_exit_code(result, on_inconclusive))
 
 
 @app.command()
-def plan(suite: SuiteName, set_: Changes = None, limit: int | None = None) -> None:
+def plan(suite: SuiteName, set_: Changes = None, only: Tasks = None, limit: int | None = None) -> None:
     """What a suite would run, about how long it takes, and what would decide each gate."""
     from rag_robust import plan as planner
     from rag_robust.assemble import Session
 
-    chosen = _suite(suite, set_, limit, None)
+    chosen = _suite(suite, set_, only, limit)
     session = Session(chosen, cache_folder=terminal.cache_folder(), sketch=True)
     planned = planner.build(session)
     work = Table("task", "kind", "conditions", "records", "about", title=chosen.name)
@@ -148,7 +153,7 @@ def report(
     with closing(Store(folder)) as store:
         result = judge(store)
         if html:
-            write_html(store, html)
+            write_html(store, html, result)
     if json_file:
         write_json(result, json_file)
     terminal.out().print(summary(result))
@@ -203,10 +208,17 @@ def _top(version: Annotated[bool, typer.Option("--version", help="Print the vers
         raise typer.Exit
 
 
-def _suite(name: str, changes: list[str] | None, limit: int | None, seed: int | None) -> Suite:
+def _suite(
+    name: str,
+    changes: list[str] | None,
+    tasks: list[str] | None,
+    limit: int | None,
+    seed: int | None = None,
+) -> Suite:
     from rag_robust import suite as suites
 
     chosen = suites.read(name, changes=[*(changes or []), *([f"seed={seed}"] if seed is not None else [])])
+    chosen = suites.only(chosen, tasks) if tasks else chosen
     return suites.smaller(chosen, limit) if limit else chosen
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +26,7 @@ __all__ = [
     "Task",
     "find",
     "names",
+    "only",
     "parse",
     "read",
     "smaller",
@@ -217,6 +219,28 @@ def smaller(suite: Suite, limit: int) -> Suite:
     """The suite with at most `limit` queries per task."""
     tasks = tuple(t.model_copy(update={"limit": min(limit, t.limit or limit)}) for t in suite.task)
     return suite.model_copy(update={"task": tasks})
+
+
+def only(suite: Suite, patterns: Sequence[str]) -> Suite:
+    """The suite with the tasks that a pattern names, and with their gates.
+
+    A pattern ("gaslite", "knows-*") fits a task's name or one of the parts that a template puts together.
+
+    Raises:
+        SuiteError: a pattern fits no task.
+    """
+
+    def fits(task: Task, pattern: str) -> bool:
+        return any(fnmatchcase(name, pattern) for name in (task.name, *task.name.split(" · ")))
+
+    for pattern in patterns:
+        if not any(fits(task, pattern) for task in suite.task):
+            parts = dict.fromkeys(part for task in suite.task for part in task.name.split(" · "))
+            raise SuiteError(f'no task of suite "{suite.name}" fits "{pattern}"; {nearest(pattern, parts)}')
+    tasks = tuple(t for t in suite.task if any(fits(t, pattern) for pattern in patterns))
+    names = {task.name for task in tasks}
+    gates = tuple(gate for gate in suite.gate if gate.task in names)
+    return suite.model_copy(update={"task": tasks, "gate": gates})
 
 
 def parse(tree: Mapping[str, Any], *, where: str = "suite") -> Suite:

@@ -126,8 +126,22 @@ def _top(record: Record, k: int) -> set[str]:
 
 def _best(record: Record, *, strict: bool = False) -> float:
     """The best rank of a passage of the attack, infinite if none was retrieved."""
-    ranks = _ranks(record.hits, frozenset(record.inserted))
-    return min((ranks[p][strict] for p in record.inserted if p in ranks), default=math.inf)
+    inserted, hits = frozenset(record.inserted), record.hits
+    first = next((i for i, hit in enumerate(hits) if hit.passage_id in inserted), None)
+    if first is None:
+        return math.inf
+    block = _ties(hits, first)
+    return block[0] + 1 + (sum(hits[i].passage_id not in inserted for i in block) if strict else 0)
+
+
+def _ties(hits: Sequence[Hit], place: int) -> range:
+    """The places of the run of equal scores around a place."""
+    start, end = place, place + 1
+    while start and hits[start - 1].score == hits[place].score:
+        start -= 1
+    while end < len(hits) and hits[end].score == hits[place].score:
+        end += 1
+    return range(start, end)
 
 
 def _ranks(hits: Sequence[Hit], inserted: frozenset[str]) -> dict[str, tuple[int, int]]:

@@ -102,9 +102,9 @@ class Page:
     version: str
 
 
-def page(store: Store) -> Page:
-    """The page of a run folder; the same folder gives the same page."""
-    result = judge(store)
+def page(store: Store, result: Result | None = None) -> Page:
+    """The page of a run folder; the same folder gives the same page. `result`: its judgement, if at hand."""
+    result = result or judge(store)
     library = Library()
     attacks = compare(result)
     changes, contexts = store.artifacts("change"), store.artifacts("context")

@@ -191,11 +191,12 @@ def _resample(
     sums: NDArray[np.float64], counts: NDArray[np.float64], rng: Generator, resamples: int
 ) -> NDArray[np.float64]:
     """Means of `resamples` draws of clusters with replacement, shape (resamples,)."""
-    n = len(sums)
+    n, alike = len(sums), np.ptp(counts) == 0
     parts = []
     for rows in blocks(resamples, n):
         picks = rng.integers(0, n, size=(rows, n))
-        parts.append(sums[picks].sum(axis=1) / counts[picks].sum(axis=1))
+        drawn = n * counts[0] if alike else counts[picks].sum(axis=1)
+        parts.append(sums[picks].sum(axis=1) / drawn)
     return np.concatenate(parts)
 
 

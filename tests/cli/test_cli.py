@@ -181,3 +181,23 @@ def test_help_names_every_exit_code(cli):
     text = " ".join(cli("--help").stdout.split())
     for code in ("0 all gates pass", "1 a gate failed", "2 usage", "3 inconclusive", "4 invalid", "130"):
         assert code in text
+
+
+def test_only_runs_the_tasks_it_names_and_a_later_run_does_the_rest(cli, tmp_path):
+    def ran(*words: str) -> dict:
+        assert cli("run", "suite.toml", "--store", "o", "--json", "r.json", *words).returncode == 0
+        return json.loads((tmp_path / "r.json").read_text())
+
+    part = ran("--only", "clean")
+    assert {e["task"] for e in part["estimates"]} == {"clean"}
+    assert "stuffed" not in cli("plan", "suite.toml", "--only", "clean").stdout
+    whole = ran()
+    assert whole["n_records"] > part["n_records"]
+    assert [e for e in whole["estimates"] if e["task"] == "clean"] == part["estimates"]
+    assert ran("--only", "clean")["n_records"] == part["n_records"]
+
+
+def test_only_refuses_what_fits_no_task(cli):
+    done = cli("run", "suite.toml", "--only", "cleen")
+    assert done.returncode == 2
+    assert 'did you mean "clean"' in done.stderr

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rag_robust import metrics
+from rag_robust.metrics import attack
 from rag_robust.types import CLEAN, Certificate, Corpus, Failure, FailureKind, Hit, Record
 
 CORPUS = Corpus({}, {}, {"q": {"gold": 1, "old": 0}}, "")
@@ -166,3 +170,18 @@ def test_jaccard_at_k() -> None:
 def test_a_defence_without_an_attack_says_nothing_about_an_attack(name: str) -> None:
     behind = replace(record({"x": 9.0, "gold": 8.0}, "clean/perplexity@0.05"), inserted=())
     assert np.isnan(score(name, CLEAN_RUN, behind))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(0, 2)), max_size=8, unique_by=lambda x: x[0]),
+    st.sets(st.sampled_from("abcxyz"), max_size=3),
+)
+def test_the_best_rank_of_an_attack_is_the_least_of_its_passages_ranks(
+    scored: list[tuple[str, int]], inserted: set[str]
+) -> None:
+    hits = tuple(Hit(p, float(s)) for p, s in sorted(scored, key=lambda x: -x[1]))
+    record = Record("k", "t", "c", "q", 0, hits, inserted=tuple(sorted(inserted)))
+    ranks = attack._ranks(hits, frozenset(inserted))
+    for strict in (False, True):
+        expected = min((ranks[p][strict] for p in inserted if p in ranks), default=math.inf)
+        assert attack._best(record, strict=strict) == expected

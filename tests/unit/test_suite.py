@@ -82,3 +82,31 @@ def test_every_suite_that_ships_is_valid(name):
 
 def test_smaller_limits_every_task(file):
     assert [t.limit for t in suites.smaller(suites.read(str(file)), 3).task] == [3]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "expected"),
+    [
+        (["stuffing"], {"stuffing"}),
+        (["stuffing", "hotflip"], {"stuffing", "hotflip"}),
+        (["*transferred"], {"gaslite, transferred"}),
+        (["gaslite · knows-what · coffee"], {"gaslite"}),
+    ],
+)
+def test_only_keeps_tasks_by_name_by_part_or_by_pattern(patterns, expected):
+    chosen = suites.only(suites.read("poisoning"), patterns)
+    assert {task.name.split(" · ")[0] for task in chosen.task} == expected
+    assert all(task in suites.read("poisoning").task for task in chosen.task)
+
+
+def test_only_drops_gates_of_tasks_that_are_gone_and_refuses_what_fits_none():
+    whole = suites.read("quickstart")
+    name = whole.task[-1].name
+    chosen = suites.only(whole, [name])
+    assert [task.name for task in chosen.task] == [name]
+    assert {gate.task for gate in chosen.gate} <= {name}
+    assert len(chosen.gate) < len(whole.gate)
+    with pytest.raises(
+        SuiteError, match=r'no task of suite "quickstart" fits "stufing"; did you mean "stuffing"'
+    ):
+        suites.only(whole, [name, "stufing"])
