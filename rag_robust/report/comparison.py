@@ -182,12 +182,11 @@ def _leading(suite: Suite, lines: Sequence[tuple[Line, _Pool]], columns: Sequenc
 
 def _first(records: Sequence[Record]) -> dict[str, float]:
     """`FIRST` of every query that has one."""
-    values = metrics.load(FIRST)(records, Corpus({}, {}, {}, "")) if records else ()
-    found: dict[str, list[float]] = {}
-    for record, value in zip(records, values, strict=True):
-        if not math.isnan(value):
-            found.setdefault(record.query_id, []).append(float(value))
-    return {query: math.fsum(own) / len(own) for query, own in found.items()}
+    if not records:
+        return {}
+    values = metrics.load(FIRST)(records, Corpus({}, {}, {}, "")).tolist()
+    ids = dict.fromkeys(record.query_id for record in records)
+    return {query: value for query, value in zip(ids, values, strict=True) if not math.isnan(value)}
 
 
 def _paired(

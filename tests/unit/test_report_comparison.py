@@ -135,6 +135,14 @@ def test_a_lead_is_over_the_next_line_that_the_column_has_query_by_query(compare
     assert squares(compared)["gaslite"][0].lead.startswith("0.50 [")
 
 
+def test_a_lead_takes_a_query_of_several_tasks_once():
+    tree = TREE | {"task": [*TREE["task"], {"name": "again", "attack": "gaslite", "concept": CONCEPTS[0]}]}
+    found = records(tree)
+    twice = [replace(r, query_id="concepts/coffee 0") if r.task == "again" else r for r in found]
+    lead = compare(result(tree, twice)).lines[0].cells[0].lead
+    assert lead.n == 4
+
+
 def test_a_lead_counts_only_queries_that_both_lines_have():
     found = records()
     one = next(r for r in found if r.condition == "stuffing")
