@@ -17,10 +17,13 @@ from rag_robust.simulated import SIMULATED
 from rag_robust.suite import Suite, Task
 from rag_robust.types import CLEAN, Corpus, Estimate, Record
 
-__all__ = ["FIRST", "METRIC", "Cell", "Column", "Comparison", "Line", "compare"]
+__all__ = ["FIRST", "METRIC", "SUBJECTS", "Cell", "Column", "Comparison", "Line", "compare"]
 
 METRIC, FIRST = "appeared@10", "appeared@1"
 """What attacks are compared by, and what tells them apart where all of them are among the first ten."""
+
+SUBJECTS = 5
+"""So many subjects are enough to say how a cell would come out on others."""
 
 _K = 10
 
@@ -96,8 +99,10 @@ def compare(result: Result) -> Comparison | None:
     """The comparison of a run with two or more tasks whose attacks insert passages, else None.
 
     A cell is the mean over all judged queries of the tasks that differ in nothing but concept and
-    query sample; a query counts once, so the interval is clustered by query. What stands beside attacks
-    (information only, random passage, simulated) is taken from the first such task of each concept.
+    query sample; a query counts once. Queries about one subject meet the same passages, so intervals are
+    clustered by subject where there are `SUBJECTS` or more; with fewer they are about more queries on
+    these subjects, for the passages as they were made. What stands beside attacks (information only,
+    random passage, simulated) is taken from the first such task of each concept.
     """
     found: dict[tuple[str, str], list[Record]] = {}
     for record in result.records:
@@ -128,7 +133,7 @@ def _pools(tasks: Sequence[Task], found: dict[tuple[str, str], list[Record]]) ->
             own = condition == task.method and condition not in BASELINES
             key = (condition, task.surrogates, repr(sorted(task.parameters.items()))) if own else (condition,)
             place = (key, column, task.concept, task.information)
-            if place in seen and not own:
+            if place in seen:
                 continue
             seen.add(place)
             pool = pools.setdefault(key, _Pool(condition, task))
@@ -153,9 +158,9 @@ def _cell(suite: Suite, pool: _Pool, column: Column) -> Cell | None:
 
     def estimate(metric: str, records: Sequence[Record]) -> Estimate:
         values = metrics.load(metric)(records, Corpus({}, {}, {}, ""))
-        ids = list(dict.fromkeys(r.query_id for r in records))
+        groups = _clusters(suite, records).values()
         rng = generator(suite.seed, "comparison", metric, pool.condition, repr(column))
-        return stats.estimate(values, ids, level=suite.level, rng=rng, bounds=(0.0, 1.0))
+        return stats.estimate(values, [*groups], level=suite.level, rng=rng, bounds=(0.0, 1.0))
 
     records, known = pool.records[column], pool.known[column]
     return Cell(
@@ -170,9 +175,12 @@ def _leading(suite: Suite, lines: Sequence[tuple[Line, _Pool]], columns: Sequenc
     for line, pool in reversed(lines):
         cells: list[Cell | None] = []
         for column, cell in zip(columns, line.cells, strict=True):
-            own = _first(pool.records.get(column, ()))
+            records = pool.records.get(column, ())
+            own = _first(records)
             if cell and column in below:
-                cell = replace(cell, lead=_paired(suite, own, below[column], (line.name, repr(column))))
+                groups = _clusters(suite, records)
+                place = (line.name, repr(column))
+                cell = replace(cell, lead=_paired(suite, own, below[column], groups, place))
             if own:
                 below[column] = own
             cells.append(cell)
@@ -189,8 +197,19 @@ def _first(records: Sequence[Record]) -> dict[str, float]:
     return {query: value for query, value in zip(ids, values, strict=True) if not math.isnan(value)}
 
 
+def _clusters(suite: Suite, records: Sequence[Record]) -> dict[str, str]:
+    """What each query's value hangs together with: its subject, or nothing but itself where these are few."""
+    subjects = {r.query_id: suite.select(r.task).concept or r.query_id for r in records}
+    few = len(set(subjects.values())) < SUBJECTS
+    return {query: query if few else subject for query, subject in subjects.items()}
+
+
 def _paired(
-    suite: Suite, one: dict[str, float], other: dict[str, float], place: tuple[str, str]
+    suite: Suite,
+    one: dict[str, float],
+    other: dict[str, float],
+    groups: dict[str, str],
+    place: tuple[str, str],
 ) -> Estimate | None:
     """One less other, query by query; None where they have no query in common."""
     ids = [query for query in one if query in other]
@@ -198,7 +217,8 @@ def _paired(
         return None
     values = np.array([one[query] - other[query] for query in ids])
     rng = generator(suite.seed, "lead", *place)
-    return stats.estimate(values, ids, level=suite.level, rng=rng, bounds=(-1.0, 1.0))
+    clusters = [groups[query] for query in ids]
+    return stats.estimate(values, clusters, level=suite.level, rng=rng, bounds=(-1.0, 1.0))
 
 
 def _name(pool: _Pool, pools: Sequence[_Pool]) -> str:

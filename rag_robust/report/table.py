@@ -11,7 +11,7 @@ from rich.text import Text
 
 from rag_robust.gates import EXIT, GateResult, Number, Result
 from rag_robust.questioned import completions
-from rag_robust.report.comparison import FIRST, METRIC, Cell, Comparison, compare
+from rag_robust.report.comparison import FIRST, METRIC, SUBJECTS, Cell, Comparison, compare
 from rag_robust.report.question_terminal import found_tables, versus_table
 from rag_robust.report.ranked import ranked
 from rag_robust.report.ranked_table import ranked_tables
@@ -123,6 +123,9 @@ def _compared(compared: Comparison) -> Iterator[RenderableType]:
         f"below it {FIRST}, its lead over the next line on the same queries, and {METRIC} of known queries"
     )
     yield Text(f"All attacks, {METRIC} [interval]; {below}", "dim")
+    yield Text(
+        f"Intervals are over subjects where there are {SUBJECTS} or more, else over their queries", "dim"
+    )
     for situation in dict.fromkeys(column.situation for column in compared.columns):
         places = [i for i, column in enumerate(compared.columns) if column.situation == situation]
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")

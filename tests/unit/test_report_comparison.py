@@ -150,3 +150,26 @@ def test_a_lead_counts_only_queries_that_both_lines_have():
     lines = compare(result(found=found)).lines
     assert [line.name for line in lines] == ["gaslite", "baseline information_only", "stuffing"]
     assert [line.cells[0].lead.n for line in lines[:2]] == [4, 3]  # one query of stuffing has no answer
+
+
+def test_trials_of_an_attack_are_averaged_query_by_query():
+    """Three trials of every attack: a query counts once, by its mean."""
+    found = records()
+    more = [replace(r, key=f"{r.key} {s}", seed=s, hits=r.hits[:s]) for r in found for s in (1, 2)]
+    cell = next(x for x in compare(result(found=found + more)).lines if x.name == "gaslite").cells[0]
+    assert (cell.estimate.n, cell.first.value, cell.lead.n) == (4, 0.5, 4)
+
+
+@pytest.mark.parametrize(("n", "clustered"), [(4, False), (5, True)])
+def test_queries_about_one_subject_count_together_where_there_are_subjects_enough(n, clustered):
+    names = ["coffee", "tennis", "vaccine", "bicycle", "mortgage"][:n]
+    each = {"concept": [f"concepts/{name}" for name in names]}
+    tasks = [
+        {"name": "g", "attack": "gaslite", "each": each},
+        {"name": "s", "attack": "stuffing", "each": each},
+    ]
+    cell = compare(result(TREE | {"task": tasks})).lines[0].cells[0]
+    assert cell.estimate.n == 2 * n
+    # one of two queries of every subject is found: subjects do not differ, queries do
+    assert ("on clusters" in cell.estimate.method) == clustered
+    assert (cell.estimate.method == "Clopper-Pearson") != clustered
