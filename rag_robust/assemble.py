@@ -223,7 +223,7 @@ class Session:
         self.say(f"making the synonyms {name}")
         return synonyms.load(name, partial(self._words, system))
 
-    def _words(self, system: str) -> tuple[Sequence[str], NDArray[np.float32]] | None:
-        """An encoder's words with their vectors; None where it has no tokens."""
-        model = self.token_model(system)
+    def _words(self, system: str, encoder: str) -> tuple[Sequence[str], NDArray[np.float32]] | None:
+        """Words of an encoder, or of a system's own, with their vectors; None where it has no tokens."""
+        model = self.surrogate(encoder) if encoder else self.token_model(system)
         return model.words() if model else None

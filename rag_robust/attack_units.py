@@ -124,8 +124,8 @@ def _change_unit(session: Session, task: Task, case: Case, query_id: str | None)
     if attack.threat.writes == "insert" and attack.threat.reads <= _OPEN:
         seen = (asked, name, query_id, case.spec, known, case.trial, _encoder_names(session, task))
         sight = key_of(session, "sight", world.corpus.digest, *seen)
-    seconds = _seconds(session, task, attack)
-    return ChangeUnit(key, task.name, name, query_id, seconds, case.trial, _measured(session, task), sight)
+    seconds, measured = _seconds(session, task, attack), _measured(session, task, attack)
+    return ChangeUnit(key, task.name, name, query_id, seconds, case.trial, measured, sight)
 
 
 _OPEN = frozenset({"queries", "corpus", "gradients", "embeddings"})
@@ -137,7 +137,7 @@ def _encoder_names(session: Session, task: Task) -> object:
     config = session.suite.described(task.system)
     if task.surrogates or config.kind != "pipeline":
         return task.surrogates or config.surrogate
-    if config.surrogate or config.retriever.kind == "bm25":
+    if config.surrogate or not config.retriever.encodes:
         return config.surrogate
     return config.retriever.encoder, config.retriever.dtype
 
@@ -150,13 +150,17 @@ def once(changes: Sequence[ChangeUnit]) -> Iterator[ChangeUnit]:
         seen |= {unit.sight} - {""}
 
 
-def _measured(session: Session, task: Task) -> str:
+def _measured(session: Session, task: Task, attack: Attack) -> str:
     """A hash of what decides the measures of a change, and not the change."""
     judged = [] if task.knows == "knows-all" else judged_queries(session, task)
     model = session.tool_names({"language_model"}) if task.fluency else ""
     encoder = session.world_of(task).encoder
-    by = (encoder and encoder.fingerprint, task.fluency, model)
+    by = (encoder and encoder.fingerprint, task.fluency, model, *_ALSO.get(attack.threat.writes, ()))
     return key_of(session, "measured", [(q.id, q.text) for q in judged], *by)
+
+
+_ALSO = {"edit": ("frozen_score",)}
+"""Measures that came later, by what an attack writes: they are taken of changes that were made before."""
 
 
 def _seconds(session: Session, task: Task, attack: Attack) -> float:
@@ -176,16 +180,24 @@ def _seconds(session: Session, task: Task, attack: Attack) -> float:
     if not attack.threat.reads & {"scores", "ranks"}:
         return 0.5
     outsiders = 1 if task.targets != "outsiders" else task.depth - task.k
-    texts = outsiders * VERSIONS * (task.swaps or 3) * (work["width"] if work.get("search") == "beam" else 1)
-    return float(text_seconds(session, task) * texts)
+    rounds = {"beam": 2 + work.get("width", 1) * ((task.swaps or 3) - 1), "exact": task.swaps or 3}
+    texts = outsiders * VERSIONS * rounds.get(str(work.get("search")), 1 if task.swaps else 3)
+    reads = work.get("beams", 0) * work.get("tokens", 0) + 3 * work.get("n_candidates", 0) * work.get(
+        "words", 0
+    )
+    return float(_A_READ * reads + text_seconds(session, task) * texts)
 
 
 def text_seconds(session: Session, task: Task) -> float:
     """About how long a task's ranker takes for one text on a CPU core."""
     config = session.suite.described(task.system)
     if config.reranker is not None:
-        return {"bi-encoder": 0.01, "cross-encoder": 0.02, "query-likelihood": 0.3}[config.reranker.kind]
-    return 0.001 if config.retriever.kind == "bm25" else 0.01
+        return _A_TEXT[config.reranker.kind]
+    return _A_TEXT["bi-encoder"] if config.retriever.encodes else 0.0001
+
+
+_A_TEXT = {"bi-encoder": 0.02, "cross-encoder": 0.02, "query-likelihood": 0.4, "splade": 0.017}
+"""Seconds for a text of a hundred words by the kind of score, on a CPU core."""
 
 
 VERSIONS = 50
@@ -194,8 +206,8 @@ VERSIONS = 50
 _A_TOKEN = {"bfloat16": 2.2e-4, "float32": 3.4e-4}
 """Seconds for a token of a passage that is scored, by the precision in which it is."""
 
-_A_DRAFT, _A_QUESTION = 0.3, 0.8
-"""Seconds for a beam's step of a language model, and for an answer of a small generator."""
+_A_DRAFT, _A_QUESTION, _A_READ = 0.3, 0.8, 0.08
+"""Seconds for a beam's step of a language model, an answer of a small generator, a token of an edit."""
 
 _A_PASSAGE = 50
 """Tokens of a passage that is to be obeyed."""
@@ -213,7 +225,7 @@ def _rows(work: Mapping[str, Any]) -> float:
     steps, flips, tokens, gradients = (int(work.get(n, 1)) for n in ("n_steps", "n_flip", "n_cand", "n_grad"))
     if "starts" not in work and "n_trials" not in work:
         return float(steps * (tokens + 3 * gradients))
-    if work.get("profile") == "paper":
+    if str(work.get("profile")).startswith("paper"):
         return float(steps * (flips * tokens + 3 * gradients))
     rounds = steps + _RACE if work.get("profile") == "fast" else 3 * steps
     return rounds * (2 * flips * max(1, tokens // 32) + 4 * flips + 3 * gradients / 8)

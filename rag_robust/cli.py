@@ -22,6 +22,7 @@ from rag_robust.cli_corpus import corpus_app
 from rag_robust.cli_geometry import geometry
 from rag_robust.cli_perturb import perturb
 from rag_robust.cli_questions import questions
+from rag_robust.cli_synonyms import synonyms
 from rag_robust.errors import RagRobustError, SuiteError, nearest
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ app.command()(compare)
 app.command()(geometry)
 app.command()(perturb)
 app.command()(questions)
+app.command()(synonyms)
 app.add_typer(corpus_app, name="corpus")
 
 Verdicts = Literal["fail", "warn", "pass"]
@@ -250,8 +252,9 @@ def _exit_code(result: Result, on_inconclusive: Verdicts) -> int:
 
 
 def _listed() -> dict[str, Callable[[], list[tuple[str, str]]]]:
-    from rag_robust import attacks, certify, corpus, defend, metrics, suite, synonyms
+    from rag_robust import attacks, certify, corpus, defend, metrics, suite
     from rag_robust import perturb as operators
+    from rag_robust import synonyms as sources
     from rag_robust.report.words import method
 
     every = sorted({*operators.names(), *operators.names("passages")})
@@ -263,7 +266,7 @@ def _listed() -> dict[str, Callable[[], list[tuple[str, str]]]]:
         "metrics": lambda: [(n, metrics.describe(n)) for n in metrics.names()],
         "perturbations": lambda: [(n, operators.describe(n)) for n in every],
         "suites": lambda: [(n, suite.read(n).description) for n in suite.names()],
-        "synonyms": lambda: [(n, synonyms.describe(n)) for n in synonyms.names()],
+        "synonyms": lambda: [(n, sources.describe(n)) for n in sources.names()],
     }
 
 

@@ -59,8 +59,8 @@ attack_app = typer.Typer(
     cls=Attacks,
     no_args_is_help=True,
     subcommand_metavar="NAME [OPTIONS]",
-    help="Let one attack alone loose on an encoder, or on the lists of a ranker if it edits passages; what "
-    "it writes comes out as JSON lines.\n\n"
+    help="Let one attack alone loose on an encoder, or on the lists of a ranker if it edits passages or "
+    "rewords queries; what it writes comes out as JSON lines.\n\n"
     f'NAME: {", ".join(attacks.names())}, or your own, "package.module:Class".\n\n'
     "NAME --help shows its parameters; rag-robust list attacks says what each one is.",
 )
@@ -111,7 +111,7 @@ def _alone(
         from rag_robust.encode.threads import use_threads
 
         use_threads(threads)
-    rows = _crafted(case, device)
+    rows = _crafted(case, device, out)
     lines = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
     if out is None:
         typer.echo(lines, nl=False)
@@ -149,9 +149,11 @@ def _on_lists(
     out: Out = None,
 ) -> None:
     from rag_robust.lone_edit import Editor, edited
-    from rag_robust.lone_list import Rows
+    from rag_robust.threats import demotes
 
     attack = attacks.load(name, **given)
+    if targets != "outsiders" and (attack.threat.writes == "reword" or demotes(attack)):
+        raise SuiteError(f"--targets {targets} are to be brought up, which {name} does not")
     task = {
         "attack": name,
         "k": k,
@@ -166,14 +168,18 @@ def _on_lists(
         "limit": limit,
         "with": given,
     }
-    case = case_of(task, corpus=corpus, ranker=ranker, seed=seed)
+    writer = language_model if "language_model" in attacks.tools(attack) else ""
+    case = case_of(task, corpus=corpus, ranker=ranker, seed=seed, language_model=writer)
     editor = Editor(
         name=name, attack=attack, surrogates=tuple(surrogate or ()), language_model=language_model
     )
-    rows = Rows(out, case.key)
-    label = f"{name}, {ranker}"
-    interrupted = worked(
-        case, rows, lambda at, own: edited(at, editor, own), device=device, label=label, lists="lists"
+    rows, interrupted = worked(
+        case,
+        out,
+        lambda at, own: edited(at, editor, own),
+        device=device,
+        label=f"{name}, {ranker}",
+        lists="lists",
     )
     _summed(rows, k)
     raise typer.Exit(130 if interrupted else exit_code(rows))
@@ -193,17 +199,17 @@ def _summed(rows: Any, k: int) -> None:
         terminal.err().print(f"{len(rows.kept)} records in {rows.path}", markup=False)
 
 
-def _edits(name: str) -> bool:
-    """Whether an attack edits passages: then it needs ranked lists, not an encoder and queries."""
+def _needs_lists(name: str) -> bool:
+    """Whether an attack edits passages or rewords queries: then it needs lists and not an encoder."""
     module = importlib.import_module(attacks.attack_class(name).__module__)
     try:
-        return attacks.load(name, **getattr(module, "SMOKE", {})).threat.writes == "edit"
+        return attacks.load(name, **getattr(module, "SMOKE", {})).threat.writes != "insert"
     except SuiteError:  # one's own, which needs parameters
         return False
 
 
-def _crafted(case: Any, device: str) -> list[dict[str, object]]:  # Any: a `Case`, whose module is heavy
-    """The rows of the attack, its progress on standard error."""
+def _crafted(case: Any, device: str, out: Path | None) -> list[dict[str, object]]:
+    """The rows of the attack (a `Case`, whose module is heavy), its progress on standard error."""
     from rag_robust import lone_attack
 
     try:
@@ -212,25 +218,28 @@ def _crafted(case: Any, device: str) -> list[dict[str, object]]:  # Any: a `Case
                 case,
                 cache=terminal.cache_folder(),
                 device=device,
+                out=out,
                 tick=lambda done, total: progress(done, total, case.name),
                 say=lambda what: progress(0, 1, what),
             )
     except KeyboardInterrupt:
-        terminal.err().print("interrupted; nothing was written")
+        again = f"; the same command goes on from what is kept beside {out}" if out else ""
+        terminal.err().print(f"interrupted; no passage was written{again}", markup=False)
         raise typer.Exit(130) from None
 
 
 def _command(name: str) -> Any:
     """A function of the attack's parameters and of what every attack needs, for typer to read."""
-    own = [*_parameters(name)]
-    alone = _on_lists if _edits(name) else _alone
+    alone = _on_lists if _needs_lists(name) else _alone
     shared = [*inspect.signature(alone, eval_str=True).parameters.values()][2:]
+    one = {"k"} if alone is _on_lists else set()  # the places that count are those of the list
+    own = [p for p in _parameters(name) if p.name not in one]
     if twice := sorted({p.name for p in own} & {p.name for p in shared}):
         raise SuiteError(f"attack {name}: its parameter {twice[0]} has the name of an option of ours")
-    names = {p.name for p in own}
+    names, both = {p.name for p in own}, one & attacks.parameters(name).keys()
 
     def run(**words: Any) -> None:
-        given = {key: words.pop(key) for key in names}
+        given = {key: words.pop(key) for key in names} | {key: words[key] for key in both}
         alone(name, given, **words)
 
     signature = inspect.Signature([*shared, *own])

@@ -54,7 +54,8 @@ Depth = Annotated[int, typer.Option(min=2, help="Passages listed per query.")]
 Swaps = Annotated[int, typer.Option(min=0, help="Words replaced per passage at most; 0: any number.")]
 Share = Annotated[float | None, typer.Option(help="The same as a share of the words.")]
 Synonyms = Annotated[
-    str, typer.Option(help="neighbours, wordnet, pairs:FILE, vectors:FILE, with options after a ?.")
+    str,
+    typer.Option(help="neighbours, neighbours:MODEL, wordnet, pairs:FILE, vectors:FILE, options after a ?."),
 ]
 PerWord = Annotated[int | None, typer.Option(min=1, help="Only the first so many substitutes of a word.")]
 FreezeQuery = Annotated[bool, typer.Option(help="Words of the query are not replaced.")]
@@ -98,7 +99,6 @@ def certify(
         _show_parameters(family)
         return
     from rag_robust.lone_certify import certified
-    from rag_robust.lone_list import Rows
 
     given = _given(set_ or [])
     check(family, given)
@@ -115,14 +115,16 @@ def certify(
         "with": given,
     }
     case = case_of(task, corpus=corpus, ranker=ranker, seed=seed)
-    rows = Rows(out, case.key)
-    label = f"{family}, {ranker}"
-    interrupted = worked(case, rows, certified, device=device, label=label, lists="queries")
+    rows, interrupted = worked(
+        case, out, certified, device=device, label=f"{family}, {ranker}", lists="queries"
+    )
     _report(case, rows, to_file=out is not None)
     raise typer.Exit(130 if interrupted else exit_code(rows))
 
 
-def case_of(task: Mapping[str, Any], *, corpus: str, ranker: str, seed: int) -> Case:
+def case_of(
+    task: Mapping[str, Any], *, corpus: str, ranker: str, seed: int, language_model: str = ""
+) -> Case:
     """The case of a command's options; what makes no sense is refused before anything is loaded."""
     from rag_robust.listed import check_targets
     from rag_robust.lone_list import Case
@@ -137,28 +139,32 @@ def case_of(task: Mapping[str, Any], *, corpus: str, ranker: str, seed: int) -> 
         raise SuiteError(f"--depth {task['depth']} leaves nobody outside the top k = {task['k']}; raise it")
     named = Task.model_validate({"name": "alone", **task})
     check_targets(named)
-    return Case(source=corpus, ranker=ranker, task=named, seed=seed)
+    return Case(source=corpus, ranker=ranker, task=named, seed=seed, language_model=language_model)
 
 
-def worked(case: Case, rows: Rows, work: Work, *, device: str, label: str, lists: str) -> bool:
-    """Do what is left, with its rows on standard output if there is no file; whether it was interrupted."""
-    from rag_robust.lone_list import opened
+def worked(
+    case: Case, out: Path | None, work: Work, *, device: str, label: str, lists: str
+) -> tuple[Rows, bool]:
+    """Do what is left, on standard output if there is no file; all rows, and whether it was interrupted."""
+    from rag_robust.lone_list import Rows, opened
 
+    rows = Rows(None, "")
     try:
         with terminal.progress() as progress:
             at = opened(
                 case, cache=terminal.cache_folder(), device=device, say=lambda what: progress(0, 1, what)
             )
+            rows = Rows(out, at.key, case.task.runs)
             left = case.task.runs * sum(not rows.done(q.id) for q in at.queries)
             for n, (_, row) in enumerate(work(at, rows), 1):
                 if rows.path is None:
                     typer.echo(json.dumps(row, ensure_ascii=False, default=str))
                 progress(n, left, label)
     except KeyboardInterrupt:
-        again = "the same command goes on where it stopped" if rows.path else "with --out it could go on"
+        again = "the same command goes on where it stopped" if out else "with --out it could go on"
         terminal.err().print(f"interrupted after {len(rows.kept)} {lists}; {again}")
-        return True
-    return False
+        return rows, True
+    return rows, False
 
 
 def _report(case: Case, rows: Rows, *, to_file: bool) -> None:

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,7 +33,7 @@ def perturb(
     ] = None,
     query: Annotated[str, typer.Option(help="What the passage is shown for.")] = "",
     answer: Annotated[list[str] | None, typer.Option(help="An answer to it; may be repeated.")] = None,
-    corpus: Annotated[str, typer.Option(help="Where other passages come from, for operators that add.")] = "",
+    corpus: Annotated[str, typer.Option(help="Where other passages and facts come from.")] = "",
     seed: Annotated[int, typer.Option(help="Of every choice.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON line each, dropped ones too.")] = False,
 ) -> None:
@@ -113,16 +114,24 @@ def _applied(
 def _on_passage(
     name: str, text: str, shown_for: tuple[str, Sequence[str], str], seed: int
 ) -> Applied[tuple[Passage, ...]]:
-    from rag_robust import corpus as corpora
     from rag_robust import perturb as operators
     from rag_robust.corpus.build import build
+    from rag_robust.questions.world import extracted
     from rag_robust.types import Passage, Query
 
     query, answers, source = shown_for
     if not query:
         raise UsageError(f'"{name}" changes passages: say what for, with --query and --answer')
     passage = Passage("the text", text)
-    others = corpora.load(source).passages.values() if source else ()
-    world = operators.known(build([passage, *others]))
+    corpus = build([passage, *(p for p in _others(source) if p.text != text)])
+    world = operators.known(corpus, [one.fact for one in extracted(corpus).triplets])
     asked = Query("the query", query, tuple(answers))
     return operators.apply_to_passages(name, [passage], asked, world, seed=seed)
+
+
+@lru_cache(maxsize=1)
+def _others(source: str) -> tuple[Passage, ...]:
+    """The passages of a corpus, loaded once; none of none."""
+    from rag_robust import corpus as corpora
+
+    return tuple(corpora.load(source).passages.values()) if source else ()

@@ -61,7 +61,8 @@ def questions(
     price_out: Annotated[float, typer.Option(min=0, help="Price per million tokens written.")] = 0.0,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Of one reply.")] = 1024,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what the model would cost; ask nothing.")
+        bool,
+        typer.Option("--dry-run", help="Say what the model would cost, for all it is to do; ask nothing."),
     ] = False,
     encoder: Annotated[str, typer.Option(help="Joins relations by meaning; spelling if empty.")] = "",
     threshold: Annotated[
@@ -107,7 +108,7 @@ def questions(
         budget=Budget(budget, price_in, price_out, max_new_tokens),
     )
     if dry_run:
-        _priced(job, as_json)
+        _priced(job, out, as_json)
         return
     if out is None:
         raise UsageError("expected --out FOLDER to write to, got none")
@@ -118,10 +119,10 @@ def questions(
         terminal.err().print(report["shortfall"], style="yellow", markup=False)
 
 
-def _priced(job: Job, as_json: bool) -> None:
+def _priced(job: Job, out: Path | None, as_json: bool) -> None:
     from rag_robust.lone_questions import dry_run
 
-    found = dry_run(job)
+    found = dry_run(job, out)
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=1))
         return

@@ -8,7 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from rag_robust.errors import ModelError
 from rag_robust.index.installed import faiss_packages
+from rag_robust.synonyms import wordnet
 
 __all__ = ["examine"]
 
@@ -60,10 +62,7 @@ def _weights(package: str, pin: str) -> tuple[str, str]:
 
 
 def _wordnet() -> tuple[str, str]:
-    places = [Path(os.environ["WNHOME"]) / "dict"] if "WNHOME" in os.environ else []
-    found = next((p for p in [*places, Path("/usr/share/wordnet")] if (p / "data.noun").exists()), None)
-    return (
-        (str(found), "")
-        if found
-        else ("missing", 'optional: apt-get install wordnet-base, or use "neighbours"')
-    )
+    try:
+        return str(wordnet.find()), ""
+    except ModelError:
+        return "missing", f'optional: apt-get install wordnet-base, or use "{wordnet.ANYWHERE}"'

@@ -6,7 +6,7 @@ FAIL in a whole suite stays below 1 - level; the printed interval is the one it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -75,6 +75,7 @@ class Result:
     problems: tuple[str, ...]
     findings: tuple[Findings, ...] = ()
     versus: tuple[Versus, ...] = ()
+    changes: Mapping[str, Any] = field(default_factory=dict)  # by key, as they are stored
 
     @property
     def verdict(self) -> Verdict:
@@ -129,10 +130,11 @@ def judge(store: Store) -> Result:
         problems,
         tuple(sampler.findings()),
         versus(suite, by_task, corpora),
+        store.artifacts("change"),
     )
 
 
-_FACTS = ("swaps", "changed_share", "inside", "similarity", "perplexity")
+_FACTS = ("swaps", "changed_share", "inside", "similarity", "perplexity", "frozen_score")
 
 
 def _with_facts(store: Store) -> Iterator[Record]:
@@ -165,7 +167,10 @@ def task_corpus(store: Store, task: Task) -> Corpus:
     """What metrics need of a task's corpus: queries, judgements, and the passages seen in the run."""
     world = task_world(store, task)
     passages = {i: Passage(i, text, title) for i, (title, text) in world.get("passages", {}).items()}
-    queries = {i: Query(i, text, tuple(answers)) for i, (text, answers) in world.get("queries", {}).items()}
+    queries = {
+        i: Query(i, text, *(tuple(values) for values in told))
+        for i, (text, *told) in world.get("queries", {}).items()
+    }
     return Corpus(passages, queries, world.get("qrels", {}), world.get("digest", ""))
 
 
@@ -180,7 +185,8 @@ class _Sampler:
     def numbers(self, task: Task) -> Iterator[Number]:
         """Every metric of a task, shown or gated, under each of its conditions."""
         own = self.records[task.name]
-        wanted = dict.fromkeys((*task.metrics, *(g.metric for g in self.suite.gate if g.task == task.name)))
+        gated = (g.metric for g in self.suite.gate if g.task == task.name)
+        wanted = dict.fromkeys((*task.metrics, *gated, *self._of_other_rankers(task)))
         conditions = [""] if task.kind == "questions" else list(dict.fromkeys(r.condition for r in own))
         for metric in wanted:
             for condition in conditions:
@@ -191,6 +197,12 @@ class _Sampler:
                 yield Number(task.name, condition, metric, sample.estimate, trials=trials)
         if task.kind == "questions":
             yield from self._policies(task, list(wanted))
+
+    def _of_other_rankers(self, task: Task) -> tuple[str, ...]:
+        """What a ranker is worth that a certificate makes of the model: even a useless one can be robust."""
+        proofs = [r.certificate for r in self.records[task.name] if r.certificate is not None]
+        others = task.kind == "certify" and any(proof.ranker != "the model" for proof in proofs)
+        return (f"nDCG@{task.k}",) if others and self.corpora[task.name].qrels else ()
 
     def _policies(self, task: Task, wanted: list[str]) -> Iterator[Number]:
         """The degenerate policies, scored on the very contexts the system was shown."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -19,6 +20,7 @@ from rag_robust.certify.ranking import Ranking
 from rag_robust.defended import sized
 from rag_robust.errors import SuiteError, TargetError, nearest
 from rag_robust.retrieve.bm25 import BM25
+from rag_robust.retrieve.hits import best
 from rag_robust.synonyms.space import Substitutions
 from rag_robust.systems.pipeline import Pipeline
 from rag_robust.task import Task
@@ -48,6 +50,8 @@ Ranks = Callable[[Query, Sequence[Passage]], NDArray[np.int64]]
 
 def ranking(world: World, task: Task, query: Query) -> list[Passage]:
     """The passages a list certificate is about: the first `depth` of the clean ranking.
+
+    Where BM25 ranks alone and `depth` reaches the size of the corpus they are all there are.
 
     Raises:
         TargetError: the system found a passage without a text.
@@ -140,7 +144,11 @@ def certificate(
         message = f"the system found {len(listed)} passages, so nobody is outside the top k = {task.k}"
         raise TargetError(message, "not_applicable")
     prove = certify.load(task.method)
-    return prove(Ranking(query, listed, score), allowed(), rng, k=task.k, **task.parameters)
+    proof = prove(Ranking(query, listed, score), allowed(), rng, k=task.k, **task.parameters)
+    usual = {n: v for n, v in parameters(task.method).items() if v is not inspect.Parameter.empty}
+    own = {**usual, **task.parameters, **proof.parameters}
+    whole = len(listed) == len(world.corpus.passages)
+    return replace(proof, parameters=own, synonyms=task.synonyms, first_stage=whole)
 
 
 def check_targets(task: Task) -> None:
@@ -190,7 +198,20 @@ def check(family: str, given: Mapping[str, object]) -> None:
 
 
 def _hits(world: World, task: Task, query: Query) -> tuple[Hit, ...]:
-    return sized(world.system, task)(query).hits[: task.depth]
+    hits = sized(world.system, task)(query).hits[: task.depth]
+    return (*hits, *_without_a_word(world, task, hits))
+
+
+def _without_a_word(world: World, task: Task, hits: Sequence[Hit]) -> list[Hit]:
+    """What BM25 does not find, with score 0, where it ranks alone and as deep as the corpus is large.
+
+    No hits of a search, but an attacker can make them some: only with them is the list the whole corpus.
+    """
+    passages = world.corpus.passages
+    if task.depth < len(passages) or not isinstance(getattr(scorer(world), "__self__", None), BM25):
+        return []
+    found = {hit.passage_id for hit in hits}
+    return best(((i, 0.0) for i in passages if i not in found), len(passages))
 
 
 def _asked(system: System, task: Task, query: Query, version: Passage) -> int:

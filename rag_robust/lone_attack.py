@@ -19,9 +19,10 @@ from rag_robust.errors import SuiteError, TargetError
 from rag_robust.index.order import pair_scores
 from rag_robust.measured import Effort, _means, _near
 from rag_robust.retrieve.dense import Dense, dense
-from rag_robust.seeds import generator
+from rag_robust.seeds import digest, generator
 from rag_robust.threats import neutral
 from rag_robust.types import Attack, Change, Corpus, Encoder, Passage, Query
+from rag_robust.unfinished import Unfinished
 
 __all__ = ["DEPTHS", "Case", "craft", "read_queries"]
 
@@ -76,6 +77,7 @@ def craft(
     *,
     cache: Path,
     device: str = "cpu",
+    out: Path | None = None,
     tick: Tick = lambda *_: None,
     say: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, object]]:
@@ -84,11 +86,14 @@ def craft(
     Measured are the texts, encoded again. With c the mean of the held-in query vectors and v a
     passage's: `cos_text` is cos(v, c) (for dot products v · c), `ceiling` is ‖c‖, `heldin_mean` and
     `heldout_mean` are the mean similarities of v to the queries; `cos_ids` is the first as the attack
-    itself saw it on token ids. What was spent, from `forwards` on, is that of all passages together
-    and counts what went through the attacker's gradients-and-ids access to the encoder. With a
+    itself saw it on token ids. What was spent, from `forwards` on, is that of all passages together,
+    by the encoder and the attacker's language model, before an interruption and after. With a
     corpus, `heldin_ranks` are the places of this passage among the corpus and all inserted ones, 1
     is the first, ties given to the attacker, and `heldin_appeared@k` is the share of queries with
     any of the inserted passages among the first k; `heldout_…` likewise.
+
+    With `out`, the file that the rows are for, an unfinished attack is kept beside it, and the same case
+    goes on from there.
 
     Raises:
         SuiteError: the attack asked for something that it cannot have here.
@@ -99,7 +104,10 @@ def craft(
     encoder = encode.load(case.encoder, device=device, cache=cache / "vectors")
     view = _view(case, encoder, corpus, models=cache / "models", device=device)
     view.tick = tick
-    effort = Effort(view.secrets.models)
+    effort = Effort((*view.secrets.models, view))
+    unfinished = _beside(out, case, encoder, corpus) if out else None
+    if unfinished:
+        view.checkpoint = Unfinished(unfinished, effort)
     passages = _proposed(case, view)
     spent = effort.spent()
     say("measuring")
@@ -108,6 +116,8 @@ def craft(
     if corpus is not None:
         ranked = _ranked(case, dense(encoder, corpus.passages, cache=cache / "indexes"), passages)
     shared = {name: spent[name] for name in _SPENT} | _about(case, encoder, corpus)
+    if unfinished:
+        unfinished.unlink(missing_ok=True)
     return [row | shared | ranks for row, ranks in zip(rows, ranked, strict=True)]
 
 
@@ -123,6 +133,14 @@ def _missing(attack: Attack, encoder: str, source: str) -> str:
     if "gradients" in attack.threat.reads and encoder == "hashed":
         return 'needs gradients, and "hashed" has none; give the name or folder of a model'
     return ""
+
+
+def _beside(out: Path, case: Case, encoder: Encoder, corpus: Corpus | None) -> Path:
+    """Where an unfinished attack is kept: beside its rows, by a hash of all that can change its passages."""
+    known = [(q.id, q.text) for q in case.held_in]
+    shown = (encoder.fingerprint, corpus and corpus.digest, known, case.target, case.language_model)
+    attack = (type(case.attack).__qualname__, asdict(case.attack))  # type: ignore[call-overload]
+    return out.with_name(f"{out.name}.{digest(case.name, attack, shown, case.seed)[:12]}.unfinished")
 
 
 def _view(case: Case, encoder: Encoder, corpus: Corpus | None, *, models: Path, device: str) -> View:
@@ -142,7 +160,7 @@ def _view(case: Case, encoder: Encoder, corpus: Corpus | None, *, models: Path, 
         queries=case.held_in,
         passages=corpus.passages if corpus else {},
         model=white[0] if white else None,
-        embed=encoder.encode,
+        embed=white[0].counted(encoder.encode) if white else encoder.encode,
         models=tuple(white),
     )
     tools = Tools(language_model=functools.cache(language_model))

@@ -1,4 +1,4 @@
-"""An editing attack without a suite: a corpus and a ranker in, for every query what became of its target."""
+"""An attack on ranked lists without a suite: for every query what became of its target, or of its list."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import numpy as np
 from rag_robust import encode
 from rag_robust.assemble import white_box
 from rag_robust.attacks import tools
-from rag_robust.attacks._space import check_space
+from rag_robust.attacks._space import as_passage, check_space
 from rag_robust.attacks._view import Secrets, Tools, View, check_budget
 from rag_robust.errors import BudgetError, TargetError
 from rag_robust.listed import demotable, owned, ranking, ranks
 from rag_robust.lone_list import Opened, Rows
 from rag_robust.metrics.promoted import rank_of
+from rag_robust.metrics.stability import overlap
 from rag_robust.propose import ENCODER, called, plain
 from rag_robust.retrieve.scores import bi_encoder
 from rag_robust.seeds import generator
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from rag_robust.generate.language_model import LanguageModel
 
 __all__ = ["Editor", "edited", "summary"]
+
+_P = 0.9
+"""The persistence of rank-biased overlap: most of its weight is on the first ten places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,8 @@ def edited(at: Opened, editor: Editor, rows: Rows) -> Iterator[tuple[int, dict[s
     """Attack the queries whose rows are not there yet, once per trial; yields how many are over, and a row.
 
     The edit is held against its budget and against the task's substitutions, and ranked by the system over
-    the corpus with the edit in it; `..._pessimistic` ranks give ties to the others.
+    the corpus with the edit in it; `..._pessimistic` ranks give ties to the others. Of a reworded query
+    it is said what share of the clean first k is `kept` there, and the `rbo` of the two lists.
 
     Raises:
         UsageError: the substitutions, an encoder or a model cannot be used.
@@ -69,8 +74,19 @@ def edited(at: Opened, editor: Editor, rows: Rows) -> Iterator[tuple[int, dict[s
 
 
 def summary(rows: Sequence[Mapping[str, Any]], k: int) -> dict[str, tuple[float, int]]:
-    """Means over the attacked lists, and how many they are over: success, within k, boost, swaps, calls."""
+    """Means over the attacked lists, and how many they are over: success, within k, boost, swaps, calls.
+
+    Where queries were reworded success is that a passage left the first k: success, kept, rbo, swaps, calls.
+    """
     seen = [row for row in rows if "failure" not in row]
+    if seen and "kept" in seen[0]:
+        return {
+            "success": _mean([float(row["kept"] < 1) for row in seen]),
+            f"kept of {k}": _mean([row["kept"] for row in seen]),
+            "rbo": _mean([row["rbo"] for row in seen]),
+            "swaps": _mean([float(row["n_swaps"]) for row in seen]),
+            "calls": _mean([float(row["calls"]) for row in seen]),
+        }
     ranks = [(row["rank_before"], row["rank"]) if row["target"] else None for row in seen]
     return {
         "success": _mean([float(r is not None and r[1] < r[0]) for r in ranks]),
@@ -109,7 +125,7 @@ def _encoder(at: Opened, name: str) -> Encoder:
 
 
 def _attacked(at: Opened, editor: Editor, secrets: Secrets, query: Query, trial: int) -> dict[str, object]:
-    """One attack on one list: what it edited and where that stands, or why there is nothing."""
+    """One attack on one list: what it wrote and what that did, or why there is nothing."""
     view = _view(at, editor, secrets, query)
     try:
         change = _proposed(at, editor, view, trial)
@@ -117,6 +133,8 @@ def _attacked(at: Opened, editor: Editor, secrets: Secrets, query: Query, trial:
         kind = error.kind if isinstance(error, TargetError) else "budget"
         return {"failure": {"kind": kind, "message": str(error)}, "calls": view.calls}
     told: dict[str, object] = {"calls": view.calls, "notes": plain(view.notes)}
+    if editor.attack.threat.writes == "reword":
+        return _relisted(at, query, change.reworded.get(query.id)) | told
     for passage in change.edited.values():
         return _placed(at, query, passage) | told
     return {"target": None} | told
@@ -139,25 +157,48 @@ def _view(at: Opened, editor: Editor, secrets: Secrets, query: Query) -> View:
 
 def _proposed(at: Opened, editor: Editor, view: View, trial: int) -> Change:
     """The edit, within its budget and the task's substitutions."""
-    task, (query,) = at.case.task, view.secrets.queries
+    (query,) = view.secrets.queries
     threat, ruler = editor.attack.threat, view.n_tokens  # as they are before the attack has them in hand
-    if demotes(editor.attack):
-        targets = demotable(at.world, task, query)
-    else:
-        rng = generator(at.case.seed, "targets", task.targets, query.id, trial)
-        targets = owned(at.world, task, query, trial, rng)
+    mine = {p.id: p for p in _own(at, editor.attack, query, trial)}
 
     def space(passage: Passage) -> Space:
         return at.allowed.space(passage.text, query.text)
 
-    view.targets = tuple(targets)
+    view.targets = tuple(mine.values()) if threat.writes == "edit" else ()
     view.space = space if "space" in tools(editor.attack) else view.space
     change = called(editor.attack, view, generator(at.case.seed, "alone", editor.name, query.id, trial))
-    mine = {p.id: p for p in targets}
     check_budget(change, threat, mine, ruler)
     if "space" in getattr(editor.attack, "tools", ()):
         check_space(change, mine, space)
     return change
+
+
+def _own(at: Opened, attack: Attack, query: Query, trial: int) -> Sequence[Passage]:
+    """What the attacker may rewrite: passages of the list, or the query."""
+    task = at.case.task
+    if attack.threat.writes == "reword":
+        return [as_passage(query)]
+    if demotes(attack):
+        return demotable(at.world, task, query)
+    rng = generator(at.case.seed, "targets", task.targets, query.id, trial)
+    return owned(at.world, task, query, trial, rng)
+
+
+def _relisted(at: Opened, query: Query, text: str | None) -> dict[str, object]:
+    """The reworded query, what it cost in words, and what is left of the list; None: left as it was."""
+    asked = query.text if text is None else text
+    clean, now = (
+        [h.passage_id for h in at.world.system(q).hits] for q in (query, replace(query, text=asked))
+    )
+    top = clean[: at.case.task.k]
+    swaps = changed_words(query.text, asked)
+    return {
+        "reworded": text,
+        "kept": len({*top} & {*now[: len(top)]}) / len(top) if top else 1.0,
+        "rbo": overlap(clean, now, _P) if clean else 1.0,
+        "n_swaps": swaps,
+        "changed_share": swaps / max(1, len(words(query.text))),
+    }
 
 
 def _placed(at: Opened, query: Query, passage: Passage) -> dict[str, object]:

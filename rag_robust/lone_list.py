@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rag_robust import attacks, certify, encode, synonyms
 from rag_robust import corpus as corpora
-from rag_robust import synonyms
 from rag_robust.assemble import allowed, white_box
 from rag_robust.errors import SuiteError
 from rag_robust.retrieve.rankers import ranker
@@ -36,18 +37,16 @@ _OWN_ORDER = frozenset({"bm25", "dense", "static"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A corpus by its source, a ranker by its kind and model, and a task without a suite."""
+    """A corpus by its source, a ranker by its kind and model, and a task without a suite.
+
+    `language_model` is the attacker's own, "" for none.
+    """
 
     source: str
     ranker: str
     task: Task
     seed: int = 0
-
-    @property
-    def key(self) -> str:
-        """A hash of all that can change a row but the corpus' own content; `limit` decides only how many."""
-        task = self.task.model_dump(mode="json", by_alias=True, exclude={"limit"})
-        return digest("alone", self.source, self.ranker, task, self.seed)[:16]
+    language_model: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,21 @@ class Opened:
     say: Callable[[str], None] = field(default=lambda _: None)
 
     @cached_property
+    def key(self) -> str:
+        """A hash of all that can change a row, by content: neither the corpus' name nor the synonyms' counts.
+
+        `limit` decides only how many rows there are. Synonyms are looked up if they are used.
+        """
+        case = self.case
+        task = case.task.model_dump(mode="json", by_alias=True, exclude={"limit", "synonyms"})
+        attack = attacks.load(case.task.method, **case.task.parameters) if case.task.attack else None
+        swapped = attack is None or "space" in attacks.tools(attack)
+        words = self.allowed.source.hash.rpartition(":")[2] if swapped else ""
+        ranked = (self.world.corpus.digest, case.ranker, self.world.fingerprint)
+        revised = certify.revision(case.task.method)
+        return digest("alone", ranked, task, case.seed, words, case.language_model, *revised)[:16]
+
+    @cached_property
     def token_model(self) -> TokenModel | None:
         """White-box access to the ranker's encoder; None where it has no tokens."""
         return white_box(self.world.encoder)
@@ -73,8 +87,9 @@ class Opened:
         self.say(f"making the synonyms {task.synonyms}")
         return allowed(task, synonyms.load(task.synonyms, self._words))
 
-    def _words(self) -> tuple[Sequence[str], NDArray[np.float32]] | None:
-        return self.token_model.words() if self.token_model else None
+    def _words(self, encoder: str) -> tuple[Sequence[str], NDArray[np.float32]] | None:
+        model = white_box(encode.load(encoder, device=self.device)) if encoder else self.token_model
+        return model.words() if model else None
 
 
 def opened(
@@ -104,10 +119,10 @@ def opened(
 
 @dataclass(slots=True)
 class Rows:
-    """A file of JSON lines that grows by a query at a time; what it holds is not done again.
+    """A file of JSON lines that grows by a query at a time, `each` lines; what it holds is not done again.
 
-    Lines of failures are left out when it is opened again, so that they are tried again, and so is a last
-    line that was cut off.
+    Queries with a failure, or with fewer lines than `each`, are left out when it is opened again, so that
+    they are tried again; so is a last line that was cut off.
 
     Raises:
         SuiteError: the file is of another case.
@@ -115,6 +130,7 @@ class Rows:
 
     path: Path | None
     key: str
+    each: int = 1
     kept: list[dict[str, Any]] = field(default_factory=list)  # Any: JSON values
 
     def __post_init__(self) -> None:
@@ -128,12 +144,13 @@ class Rows:
             raise SuiteError(
                 f"{self.path} holds rows of other settings; choose another --out, or delete the file"
             )
-        self.kept = [row for row in rows if "failure" not in row]
+        whole = Counter(row["query_id"] for row in rows if "failure" not in row)
+        self.kept = [row for row in rows if whole[row["query_id"]] == self.each]
         self.path.write_text("".join(map(_line, self.kept)), encoding="utf-8")
 
     def done(self, query_id: str) -> bool:
-        """Whether a query's rows are there."""
-        return any(row["query_id"] == query_id for row in self.kept)
+        """Whether all of a query's rows are there."""
+        return [row["query_id"] for row in self.kept].count(query_id) == self.each
 
     def add(self, rows: Sequence[Mapping[str, object]]) -> None:
         """Append the rows of one query."""

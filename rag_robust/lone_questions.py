@@ -8,34 +8,43 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rag_robust import corpus as corpora
 from rag_robust.corpus import beir, economy
-from rag_robust.errors import CorpusError, UsageError
+from rag_robust.errors import UsageError
 from rag_robust.generate import TextGenerator
-from rag_robust.questions.ask import from_json
+from rag_robust.kept import as_before, older, redrafted, since
+from rag_robust.questions.ask import query_id
+from rag_robust.questions.compose import MOST_WORDS
 from rag_robust.questions.draft import PATTERNS, Draft
 from rag_robust.questions.endpoint import from_endpoint, prompts
 from rag_robust.questions.evidence import Triplet
 from rag_robust.questions.graph_files import to_json, write_graphml
+from rag_robust.questions.held_out import held_out_scores
 from rag_robust.questions.ledger import Budget, Ledger, Price, price
 from rag_robust.questions.own_files import read_files
-from rag_robust.questions.paraphrase import reworded
-from rag_robust.questions.question import QuestionSet
+from rag_robust.questions.paraphrase import PROMPT, reworded
+from rag_robust.questions.question import Question, QuestionSet
 from rag_robust.questions.quota import SHARES, write_questions
-from rag_robust.questions.rare_format import RareRecord, as_record, read_records, write_records
+from rag_robust.questions.rare_format import RareRecord, as_record, write_records
 from rag_robust.questions.relations import THRESHOLD, Embed
 from rag_robust.questions.told import told
 from rag_robust.questions.wordings import WORDS, Words
 from rag_robust.questions.world import World, prepare, scores
 from rag_robust.seeds import digest
-from rag_robust.types import Corpus, Fact
+from rag_robust.types import Corpus, Fact, FailureKind
 
 __all__ = ["Job", "dry_run", "produce", "read_corpus"]
 
-VERSION = 1
+VERSION = 2
 """Of what this module writes: a folder of another version is made anew."""
+
+_AGAIN = frozenset(get_args(FailureKind)) - {"budget"}
+"""Why a prompt fails that the same job sends again."""
+
+_LONGEST = 8 * MOST_WORDS
+"""Characters of the longest questions, about."""
 
 Tick = Callable[[float, float, str], None]
 
@@ -87,22 +96,37 @@ def read_corpus(source: str) -> Corpus:
     return read_files(rest) if kind == "files" and rest else corpora.load(source)
 
 
-def dry_run(job: Job) -> Price:
-    """What reading the passages with the job's model would cost at most; nothing is sent."""
-    if job.model is None:
-        raise UsageError("a dry run needs a model to price; give an endpoint and a model")
-    return price(prompts(read_corpus(job.source)), job.model, Ledger(Path("/dev/null")), job.budget)
+def dry_run(job: Job, out: Path | None = None) -> Price:
+    """What the job's model would cost at most, for each stage that it does; nothing is sent.
+
+    Replies that the folder `out` has are known. Where the questions to be worded anew are not there before
+    the passages are read, as many as are asked for are counted, each of the most words a question has.
+    """
+    if job.model is None or not (job.reads or job.words_anew):
+        raise UsageError(
+            "a dry run needs a model to price; give it something to do, to read passages or to word questions"
+        )
+    ledger = Ledger(out / "replies.jsonl" if out else Path("/dev/null"))
+    corpus = read_corpus(job.source)
+    sent = prompts(corpus) if job.reads else []
+    if job.words_anew and job.reads:
+        sent += [f"{PROMPT}{i:>{_LONGEST}}" for i in range(job.count)]
+    elif job.words_anew:
+        old = older(job.against)
+        world, _ = _world(job, corpus, ledger)
+        sent += [f"{PROMPT}{q.query.text}" for q in _fresh(_written(job, world, old)[0], old)]
+    return price(sent, job.model, ledger, job.budget)
 
 
 def produce(job: Job, out: Path, *, tick: Tick = lambda _d, _p, _l: None) -> dict[str, Any]:
     """Write `questions.jsonl`, `graph.graphml`, `graph.json`, `report.json` and `report.txt`.
 
     The records depend on the corpus and the job alone: the same job gives the same bytes. A folder
-    that is finished is not made again. Replies of a model are kept one by one in
-    `replies.jsonl`, so an interrupted job goes on; all files appear only when they are complete. With
-    `against`, the questions of that folder come first and keep their ids; those with other answers
-    now are in `superseded.jsonl`. Own files are kept as the BEIR folder `corpus`, which a system
-    under test has to index.
+    that is finished is not made again; one with failed prompts is not finished. Replies of a model are kept
+    one by one in `replies.jsonl`, so an interrupted job goes on; all files appear only when they are
+    complete. With `against`, the questions of that folder come first and keep their ids and words; those
+    with other answers now are in `superseded.jsonl`. Own files are kept as the BEIR folder `corpus`, which
+    a system under test has to index.
 
     Raises:
         CorpusError: the corpus gives no fact or no question, or the folder to compare with has none.
@@ -111,7 +135,7 @@ def produce(job: Job, out: Path, *, tick: Tick = lambda _d, _p, _l: None) -> dic
     clock = _Clock()
     corpus = read_corpus(job.source)
     clock.lap("read")
-    old = _older(job.against)
+    old = older(job.against)
     key = job.key(corpus, old)
     report = _finished(out, key)
     if report is not None:
@@ -119,22 +143,15 @@ def produce(job: Job, out: Path, *, tick: Tick = lambda _d, _p, _l: None) -> dic
     out.mkdir(parents=True, exist_ok=True)
     tick(0, 4, "extracting facts")
     ledger = Ledger(out / "replies.jsonl")
-    more, model_report = _more(job, corpus, ledger)
-    world = prepare(corpus, more=more, embed=job.embed, threshold=job.threshold, aliases=job.aliases)
+    world, model_report = _world(job, corpus, ledger)
     clock.lap("extract and connect")
     tick(1, 4, "writing questions")
-    written = write_questions(
-        world,
-        job.count,
-        seed=job.seed,
-        shares=job.shares,
-        wordings=job.wordings,
-        first=[draft for record in old if (draft := _draft(record))],
-    )
-    questions = written.questions
+    questions, written = _written(job, world, old, tick)
     if job.words_anew and job.model is not None:
-        anew = reworded(world, questions, job.model, ledger=ledger, budget=job.budget)
-        questions, model_report["wordings kept"] = anew.questions, dict(anew.kept)
+        anew = reworded(world, _fresh(questions, old), job.model, ledger=ledger, budget=job.budget)
+        model_report["wordings kept"] = dict(anew.kept)
+        said = {q.query.id: q for q in anew.questions}
+        questions = tuple(said.get(q.query.id, q) for q in questions)
     clock.lap("write and check")
     tick(3, 4, "saving")
     records = [as_record(question, corpus, domain=job.source) for question in questions]
@@ -144,7 +161,7 @@ def produce(job: Job, out: Path, *, tick: Tick = lambda _d, _p, _l: None) -> dic
         _save_corpus(corpus, out)
     report = _report(job, world, written) | ({"model": model_report} if model_report else {})
     if job.against:
-        report["against"] = _compared(old, records, out)
+        report["against"] = since(old, records, out)
     clock.lap("save")
     report |= {"seconds": clock.laps, "key": key}
     _save(out / "report.json", json.dumps(report, indent=1, ensure_ascii=False) + "\n")
@@ -167,13 +184,51 @@ class _Clock:
 
 
 def _finished(out: Path, key: str) -> dict[str, Any] | None:
-    """The report of a folder in which this very job was finished."""
+    """The report of a folder in which this very job was finished and no prompt is to be sent again."""
     try:
         report: dict[str, Any] = json.loads((out / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     whole = report.get("key") == key and (out / "questions.jsonl").is_file()
-    return report if whole else None
+    model = report.get("model", {})
+    failed = {*model.get("failed prompts", ()), *model.get("wordings kept", ())} & _AGAIN
+    return report if whole and not failed else None
+
+
+def _world(job: Job, corpus: Corpus, ledger: Ledger) -> tuple[World, dict[str, Any]]:
+    """The corpus read for its facts, and what the job's model had to do with it."""
+    more, told = _more(job, corpus, ledger)
+    world = prepare(corpus, more=more, embed=job.embed, threshold=job.threshold, aliases=job.aliases)
+    return world, told
+
+
+def _written(
+    job: Job, world: World, old: Sequence[RareRecord], tick: Tick = lambda _d, _p, _l: None
+) -> tuple[tuple[Question, ...], QuestionSet]:
+    """The questions, those of an earlier run first, as they were; and how they came about."""
+    redraft = redrafted(world.graph)
+    drafts: dict[str, tuple[RareRecord, Draft]] = {}
+    for record in old:
+        if draft := redraft(record):
+            drafts.setdefault(query_id(draft.query), (record, draft))
+    written = write_questions(
+        world,
+        job.count,
+        seed=job.seed,
+        shares=job.shares,
+        wordings=job.wordings,
+        first=[draft for _, draft in drafts.values()],
+        tick=lambda found, asked: tick(1 + 2 * found / asked, 4, "writing questions"),
+    )
+    return tuple(
+        as_before(drafts[q.query.id][0], q) if q.query.id in drafts else q for q in written.questions
+    ), written
+
+
+def _fresh(questions: Sequence[Question], old: Sequence[RareRecord]) -> list[Question]:
+    """Those that an earlier run does not have."""
+    known = {record.id for record in old}
+    return [question for question in questions if question.query.id not in known]
 
 
 def _more(job: Job, corpus: Corpus, ledger: Ledger) -> tuple[list[Triplet], dict[str, Any]]:
@@ -192,52 +247,6 @@ def _more(job: Job, corpus: Corpus, ledger: Ledger) -> tuple[list[Triplet], dict
         notes = {"fingerprint": job.model.fingerprint, "triplets": len(read.triplets)}
         notes |= {"dropped": dict(read.dropped), "failed prompts": dict(read.failed)}
     return found, notes
-
-
-def _older(folder: Path | None) -> list[RareRecord]:
-    if folder is None:
-        return []
-    path = folder / "questions.jsonl"
-    if not path.is_file():
-        raise CorpusError(
-            f"expected {path} to compare with, got no such file; give the folder of an earlier run"
-        )
-    return read_records(path)
-
-
-def _draft(record: RareRecord) -> Draft | None:
-    """The draft of an answerable question of an earlier run; absent facts are looked for anew."""
-    held = record.more.get("graph_query")
-    if not held or not record.answers:
-        return None
-    return Draft(str(record.more.get("pattern", "single")), str(record.more.get("kind", "")), from_json(held))
-
-
-def _compared(old: Sequence[RareRecord], records: Sequence[Mapping[str, Any]], out: Path) -> dict[str, int]:
-    """How many questions stayed, changed, went and came; the changed ones are written down."""
-    new = {record["id"]: record for record in records}
-    same = [r for r in old if r.id in new and list(r.answers) == new[r.id]["answers"]]
-    changed = [r for r in old if r.id in new and list(r.answers) != new[r.id]["answers"]]
-    gone = [r for r in old if r.id not in new]
-    rows = [
-        {
-            "id": r.id,
-            "question": r.question,
-            "answer": r.answer,
-            "superseded_by": {"answer": new[r.id]["answer"], "gold": new[r.id]["gold"]}
-            if r.id in new
-            else None,
-        }
-        for r in [*changed, *gone]
-    ]
-    write_records(rows, out / "superseded.jsonl")
-    known = {r.id for r in old}
-    return {
-        "unchanged": len(same),
-        "superseded": len(changed),
-        "withdrawn": len(gone),
-        "new": sum(record["id"] not in known for record in records),
-    }
 
 
 def _report(job: Job, world: World, written: QuestionSet) -> dict[str, Any]:
@@ -264,6 +273,7 @@ def _report(job: Job, world: World, written: QuestionSet) -> dict[str, Any]:
         "triplets": _counts(t.extractor for t in world.triplets),
         "triplets dropped": {e: dict(n) for e, n in world.dropped.items()},
         "extractors": [asdict(row) for row in rows],
+        "extractors, held out": [asdict(row) for row in held_out_scores()],
     }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +13,20 @@ from rag_robust.assemble import Session
 from rag_robust.attacks import tools
 from rag_robust.attacks._space import as_passage, check_space
 from rag_robust.errors import BudgetError
+from rag_robust.listed import scorer
 from rag_robust.seeds import generator
 from rag_robust.task import Task
 from rag_robust.text import changed_words, words
 from rag_robust.threats import encoders, judged_queries, make_attack
 from rag_robust.types import Attack, Change, Encoder, Passage, Query
 
-if TYPE_CHECKING:
-    from rag_robust.encode.tokens import TokenModel
-
-__all__ = ["Effort", "facts"]
+__all__ = ["WORK_VERSION", "Effort", "facts"]
 
 SAMPLE = 200
 """Passages of the corpus, drawn by the suite's seed, that an inserted one is compared with."""
+
+WORK_VERSION = 2
+"""Raised when counts change meaning: 2 has the forward half of gradients, and texts that are read."""
 
 _COUNTED = ("forwards", "backwards", "tokens", "flops")
 
@@ -36,11 +36,12 @@ class Effort:
     """What an attack has spent, an interrupted run of it included; starts when it is made.
 
     `wall_s` and `cpu_s` are seconds; `forwards` and `backwards` count sequences of tokens that went
-    through the attacker's encoders by its gradients access, with their `tokens` and `flops`. Texts it
-    has had embedded or scored are counted as calls, and what else they cost is in the seconds alone.
+    through what has a `work`: the attacker's encoders, by gradients or as embeddings, and its view, for
+    its language model; with their `tokens` and `flops`. What a text costs that the victim scores, ranks
+    or answers is a call, and in the seconds.
     """
 
-    models: Sequence[TokenModel] = ()
+    models: Sequence[object] = ()
     before: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -68,7 +69,8 @@ def facts(session: Session, task: Task, known: Sequence[Query], change: Change) 
     Edited ones, and a reworded query, have `swaps` changed words in all, `changed_share` of their words,
     `inside` (whether all are versions that the task's substitutions have, for attacks that use them) and,
     if the task asks for `fluency`, `similarity` to what they were, by `encoder`, and `perplexity`, means
-    over the texts.
+    over the texts. One edited passage has the score that the victim gives it for the one query it was edited
+    for, with the statistics of the unchanged corpus: its `frozen_score`.
     Of inserted ones:
 
     Lists have a value per passage. With c the mean of the known queries' vectors and v a passage's:
@@ -118,6 +120,9 @@ def _edits(session: Session, task: Task, attack: Attack, query: Query, change: C
             measured["inside"] = False
         else:
             measured["inside"] = True
+    score = scorer(session.world_of(task))
+    if score is not None and task.knows == "knows-all" and len(change.edited) == 1:
+        measured["frozen_score"] = float(score(query.text, [after[0].full])[0])
     return measured | (_read(session, task, before, after) if task.fluency and after else {})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag_robust import defend, metrics, perturb, stats
+from rag_robust import certify, defend, metrics, perturb, stats
 from rag_robust.assemble import Session
 from rag_robust.attack_units import VERSIONS, attack_units, defended_units, once, text_seconds
 from rag_robust.corpus.concepts import concept
@@ -77,7 +77,7 @@ def _with_filters(session: Session, units: Sequence[RecordUnit]) -> Iterator[Rec
 def preparation(session: Session) -> float:
     """About how many seconds it takes one CPU core to encode the corpus for all systems, the first time."""
     configs = [session.suite.described(name) for name in {task.system for task in session.suite.task}]
-    kept = [c.retriever for c in configs if c.kind == "pipeline" and c.retriever.kind != "bm25"]
+    kept = [c.retriever for c in configs if c.kind == "pipeline" and c.retriever.encodes]
     encoders = {(r.encoder, r.dtype) for r in kept if r.encoder != "hashed"}
     return _ENCODING * len(encoders) * len(session.corpus().passages)
 
@@ -183,7 +183,8 @@ def _queries(session: Session, task: Task) -> Iterator[RecordUnit]:
     queries = limited(session, task)
     if task.kind == "certify":
         threat = session.substitutions(task).key
-        case = Case(task.method, (task.certify, task.k, threat, dict(task.parameters)))
+        revised = certify.revision(task.method)
+        case = Case(task.method, (task.certify, task.k, threat, dict(task.parameters), *revised))
         seconds = text_seconds(session, task) * _texts(task)
         for query in queries:
             yield from (replace(u, weight=seconds) for u in record_units(session, task, case, (query,)))
@@ -191,7 +192,10 @@ def _queries(session: Session, task: Task) -> Iterator[RecordUnit]:
     yield from record_units(session, task, Case(CLEAN), queries)
     yield from defended_units(session, task, Case(CLEAN), queries)
     if task.perturb:
-        yield from record_units(session, task, Case(task.perturb, dict(task.parameters)), queries)
+        given = dict(task.parameters)
+        reworded = perturb.revision(task.perturb, **given)
+        case = Case(task.perturb, (given, *reworded) if reworded else given)
+        yield from record_units(session, task, case, queries)
 
 
 def _texts(task: Task) -> float:

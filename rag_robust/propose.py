@@ -23,7 +23,7 @@ from rag_robust.errors import (
     ThreatModelError,
 )
 from rag_robust.listed import demotable, owned
-from rag_robust.measured import Effort, facts
+from rag_robust.measured import WORK_VERSION, Effort, facts
 from rag_robust.seeds import generator
 from rag_robust.store import change_from_json, change_to_json
 from rag_robust.synonyms.space import Space
@@ -54,7 +54,7 @@ def make_change(session: Session, unit: ChangeUnit, tick: Tick | None = None) ->
     asked = (asked_as(task), unit.attack, unit.query_id or task.concept, unit.trial)
     rng = generator(session.suite.seed, *asked)
     view = _view(session, task, attack, known)
-    effort = Effort(view.secrets.models)
+    effort = Effort((*view.secrets.models, view))
     if session.unfinished is not None:
         view.checkpoint = Unfinished(session.unfinished / f"{unit.key}.json", effort)
     if tick is not None:
@@ -69,7 +69,12 @@ def make_change(session: Session, unit: ChangeUnit, tick: Tick | None = None) ->
     except TargetError as error:
         body["failure"] = {"kind": error.kind, "message": str(error)}
     work = effort.spent()
-    body |= {"calls": view.calls, "seconds": work["wall_s"], "work": work, "notes": plain(view.notes)}
+    body |= {
+        "calls": view.calls,
+        "seconds": work["wall_s"],
+        "work": {**work, "version": WORK_VERSION},
+        "notes": plain(view.notes),
+    }
     body |= {"target": view.target, "facts": facts(session, task, known, change), "measured": unit.measured}
     return Done(artifacts={unit.key: ("change", body)})
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from rag_robust import perturb
+from rag_robust import certify, perturb
 from rag_robust.assemble import Session
+from rag_robust.brought import named
 from rag_robust.errors import SuiteError
 from rag_robust.listed import check
+from rag_robust.metrics.cells import place
 from rag_robust.shown import check_documents, over_evidence
 from rag_robust.suite import GeneratorConfig
-from rag_robust.task import Task
+from rag_robust.task import OWN, Task
 from rag_robust.work import BATCH, Case, RecordUnit, record_units
 from rag_robust.written import check_patterns
 
@@ -19,6 +21,15 @@ __all__ = ["check_questions", "question_units"]
 
 VERSION = 2
 """Raised when the same condition means something else, so that no old record passes for a new one."""
+
+_PROOF = 2
+"""The same for what is noted of certificates."""
+
+_FACTS = 2
+"""The same for what is noted of questions that belong to a corpus or a set."""
+
+_STATED = 2
+"""The same for what is noted of the passages that are shown."""
 
 _SEARCH_S = 0.02
 
@@ -32,8 +43,14 @@ def check_questions(task: Task) -> None:
     Raises:
         SuiteError: names the task and the nearest known name.
     """
+    for name in (*task.forms, *task.documents):
+        if named(name) and not task.kept:
+            raise SuiteError(
+                f'task "{task.name}": "{name}" comes with a set; ask one, questions = "set:FILE"'
+            )
     for form in task.forms:
-        perturb.load(form)
+        if not named(form):
+            perturb.load(form)
     check_patterns(task)
     if task.certify:
         check(task.certify, task.parameters)
@@ -79,10 +96,32 @@ def _by_condition(session: Session, task: Task) -> Iterator[RecordUnit]:
         queries = answerable if over_evidence(documents) else tuple(q.query for q in asked)
         shown = 0 if documents == "none" else config.context
         seconds = _SEARCH_S + (0.0 if condition in done else _answer_s(config.generator, shown))
-        proof = (task.certify, session.substitutions(task).key, task.depth) if task.certify else ()
-        case = Case(condition, (VERSION, dict(task.parameters), *proof))
+        proof = (*_proof(task), session.substitutions(task).key, task.depth) if task.certify else ()
+        own = session.sheet(task.name).brought.key(condition)
+        told = (*_untold(task), *own, *_revised(condition))
+        case = Case(condition, (VERSION, dict(task.parameters), *proof, *told))
         for unit in record_units(session, task, case, queries):
             yield replace(unit, weight=seconds * len(unit.queries))
+
+
+def _untold(task: Task) -> tuple[object, ...]:
+    """A number for questions whose facts are not written down, of which other things were once noted."""
+    return (("facts", _FACTS),) if task.questions == OWN or task.kept else ()
+
+
+def _revised(condition: str) -> tuple[object, ...]:
+    """What revised operators add, and where passages are shown the test of what they state."""
+    form, shown, found_for = place(condition)
+    operator = shown.partition("+")[2] if shown.startswith("retrieved") else shown
+    added = [part for name in (form, operator, found_for) for part in perturb.revision(name)]
+    return tuple(added) if shown == "none" else (*added, ("stated", _STATED))
+
+
+def _proof(task: Task) -> tuple[object, ...]:
+    """The certificate of a task; with a number where other records were once kept under its name alone."""
+    name = str(task.certify)
+    same = name in {"exact", "static"}
+    return (name, *(() if same else (_PROOF,)), *certify.revision(name))
 
 
 def _read_before(session: Session, task: Task) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -181,6 +182,7 @@ def _do_elsewhere(
 def _session(suite: str, device: str, folder: Path, unfinished: Path | None, workers: int) -> Session:
     """A worker process's own session, made once; torch, loaded later, takes its share of the cores."""
     os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
+    logging.getLogger("rag_robust").setLevel(logging.ERROR)  # what is to be told of a corpus was told
     return Session(parse(json.loads(suite)), device=device, cache_folder=folder, unfinished=unfinished)
 
 
@@ -254,7 +256,7 @@ def _world(session: Session, task: Task, records: Sequence[Record]) -> dict[str,
     seen |= {p for grades in kept.values() for p in grades}
     return {
         "digest": corpus.digest,
-        "queries": {i: [q.text, list(q.answers)] for i, q in queries.items() if i in asked},
+        "queries": {i: [q.text, list(q.answers), list(q.rejected)] for i, q in queries.items() if i in asked},
         "qrels": kept,
         "passages": {i: [p.title, p.text] for i in sorted(seen) if (p := corpus.passages.get(i))},
         "dropped": dict(session.questions(task.name).dropped) if task.kind == "questions" else {},

@@ -10,12 +10,14 @@ from functools import cache
 
 from rag_robust import perturb
 from rag_robust.asking import ask, each
+from rag_robust.brought import named
 from rag_robust.errors import SuiteError, nearest
 from rag_robust.metrics.cells import FOR
 from rag_robust.needs import answer_stated, covered, document, gold, needs
 from rag_robust.questions import Question
 from rag_robust.seeds import generator
 from rag_robust.systems.pipeline import Pipeline
+from rag_robust.text import changed_tokens
 from rag_robust.types import Answer, Failure, Hit, Passage, Query
 from rag_robust.worlds import World
 from rag_robust.written import Sheet
@@ -52,7 +54,7 @@ def check_documents(documents: str) -> None:
     base, _, operator = _parts(documents)
     if base == "none":
         raise SuiteError('documents: "none", the closed book, is always asked once; leave it out')
-    if operator:
+    if operator and not named(operator):
         bare = operator.partition("?")[0]
         if ":" not in bare and bare.replace("-", "_") not in perturb.names("passages"):
             known = ["gold", "retrieved", *perturb.names("passages")]
@@ -80,7 +82,7 @@ class Desk:
         case = Case(question, query, query, _about(question, self.world))
         if form == "original":
             return replace(case, notes={**case.notes, "asked": query.text})
-        applied = self._reworded(query, form)
+        applied = self._brought(query, form) if named(form) else self._reworded(query, form)
         if applied.result is None:
             return _dropped(case, form, applied.reason)
         told: dict[str, Note] = {
@@ -94,6 +96,9 @@ class Desk:
     def shown(self, cases: Sequence[Case], documents: str) -> list[Case]:
         """Every case with the passages of a condition; those that were dropped stay as they are."""
         base, other, operator = _parts(documents)
+        if named(operator):
+            lay = self._found_before if base == "retrieved" else self._changed_before
+            return [self._looked_at(lay(case, named(operator))) for case in cases]
         if base == "retrieved":
             made = self._found([self._sought(case, other) if other else case for case in cases], operator)
         else:
@@ -106,10 +111,42 @@ class Desk:
         rng = generator(self.seed, self.draws, form, query.id)
         return perturb.checked(perturb.load(form), query.text, rng, answers=query.answers, kind=form)
 
+    def _brought(self, query: Query, form: str) -> perturb.Applied[str]:
+        words = self.sheet.brought.forms(query.id).get(named(form))
+        if words is None:
+            return perturb.Applied(form, None, "the set has no such wording of the question")
+        edits, longest = (
+            changed_tokens(query.text, words),
+            max(changed_tokens("", t) for t in (query.text, words)),
+        )
+        return perturb.Applied(form, words, edits=edits, intensity=edits / max(1, longest))
+
+    def _changed_before(self, case: Case, name: str) -> Case:
+        """The case with the evidence as the set has it changed."""
+        found = self.sheet.brought.evidence(case.question.query.id, name, self.world.corpus)
+        if case.failure is not None or found is None:
+            return (
+                case if case.failure else _dropped(case, name, "the set has no such passages of the question")
+            )
+        return replace(case, shown=found)
+
+    def _found_before(self, case: Case, name: str) -> Case:
+        """The case with what a retriever of the set's own found for its words."""
+        passages = self.world.corpus.passages
+        ids = self.sheet.brought.found(case.question.query, case.sought.text, name)
+        if case.failure is not None or ids is None:
+            return (
+                case if case.failure else _dropped(case, name, "the set has nothing found for this wording")
+            )
+        if any(i not in passages for i in ids):
+            return _dropped(case, name, "what was found is not in the corpus")
+        hits = tuple(Hit(i, 1 / rank) for rank, i in enumerate(ids, 1))
+        return replace(case, hits=hits, shown=tuple(passages[i] for i in ids))
+
     def _laid_out(self, case: Case, base: str) -> Case:
         if case.failure is not None or base == "none":
             return replace(case, shown=())
-        if not needs(case.question):
+        if not needs(case.question, self.world.corpus):
             return _dropped(case, "gold", "no evidence: the question has no answer")
         return replace(case, shown=tuple(gold(case.question, self.world.corpus)))
 
@@ -182,7 +219,7 @@ _CANNOT = "what the system finds cannot be changed before it reads it"
 
 def _about(question: Question, world: World) -> dict[str, Note]:
     """What is the same under all conditions."""
-    needed = needs(question)
+    needed = needs(question, world.corpus)
     return {
         "pattern": question.pattern,
         "hops": len(needed) or question.hops,

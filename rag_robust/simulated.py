@@ -43,7 +43,7 @@ def applies(session: Session, task: Task) -> bool:
     """Whether the task's system has an encoder whose vectors could be simulated."""
     config = session.suite.described(task.system)
     given = session.system is not None and not task.system
-    return not given and config.kind == "pipeline" and config.retriever.kind != "bm25"
+    return not given and config.kind == "pipeline" and config.retriever.encodes
 
 
 def simulated(session: Session, task: Task, unit: RecordUnit) -> Done:

@@ -47,9 +47,12 @@ class CorpusConfig(Table):
 
 
 class RetrieverConfig(Table):
-    """The first stage: "dense" needs an encoder and an index, "hybrid" fuses dense and BM25."""
+    """The first stage: "dense" needs an encoder and an index, "hybrid" fuses dense and BM25.
 
-    kind: Literal["dense", "bm25", "hybrid"] = "dense"
+    "static" ranks by the mean of word vectors: the input embeddings of `encoder`, or a file of that name.
+    """
+
+    kind: Literal["dense", "bm25", "hybrid", "static"] = "dense"
     encoder: str = "all-MiniLM-L6-v2"
     index: str = "Flat"
     search: str = ""
@@ -57,11 +60,16 @@ class RetrieverConfig(Table):
     fusion: Literal["rrf", "weighted"] = "rrf"
     weights: tuple[float, float] = (0.5, 0.5)
 
+    @property
+    def encodes(self) -> bool:
+        """Whether passages are found by an encoder's vectors of them."""
+        return self.kind in {"dense", "hybrid"}
+
 
 class RerankerConfig(Table):
     """A second stage that re-orders the first `depth` hits by any score."""
 
-    kind: Literal["bi-encoder", "cross-encoder", "query-likelihood"]
+    kind: Literal["bi-encoder", "cross-encoder", "query-likelihood", "splade"]
     model: str
     depth: Positive = 50
 

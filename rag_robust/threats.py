@@ -157,11 +157,12 @@ def secrets(session: Session, task: Task, known: Sequence[Query]) -> Secrets:
     models: list[TokenModel | None] = [session.surrogate(name) for name in task.surrogates]
     models = models or [session.token_model(task.system)]
     white = tuple(model for model in models if model is not None)
+    embed = own[0].encode if own else None
     return Secrets(
         known,
         world.corpus.passages,
         white[0] if white else None,
-        own[0].encode if own else None,
+        white[0].counted(embed) if white and embed else embed,
         bi_encoder(own[0]) if task.surrogates and own else scorer(world),
         models=white,
         ask=_ask(world.system, task),

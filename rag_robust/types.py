@@ -45,6 +45,7 @@ __all__ = [
     "System",
     "ThreatModel",
     "Verdict",
+    "Work",
 ]
 
 Kind = Literal["query", "passage"]
@@ -74,11 +75,15 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a user asks, with every answer that counts as right (none: only retrieval is scored)."""
+    """What a user asks, with every answer that counts as right (none: only retrieval is scored).
+
+    `rejected` are the spellings of what the question offers beside the right one: "B" in "which of A and B".
+    """
 
     id: str
     text: str
     answers: tuple[str, ...] = ()
+    rejected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,13 +195,41 @@ class Cost:
     tokens: int = 0
 
 
+@dataclass
+class Work:
+    """What a model was made to compute: sequences forward and backward, tokens, floating-point operations.
+
+    A gradient is a forward and a backward pass. The first costs 2 operations per weight and token, the
+    second 4; embedding tables and the attention's products of tokens with tokens are left out, as is usual.
+    """
+
+    forwards: int = 0
+    backwards: int = 0
+    tokens: int = 0
+    flops: float = 0.0
+
+    def forward(self, sequences: int, tokens: int, weights: int) -> None:
+        """Count a forward pass of sequences that have so many tokens in all."""
+        self.forwards += sequences
+        self.tokens += tokens
+        self.flops += 2.0 * weights * tokens
+
+    def gradient(self, sequences: int, tokens: int, weights: int) -> None:
+        """Count a forward pass and the way back."""
+        self.forward(sequences, tokens, weights)
+        self.backwards += sequences
+        self.flops += 4.0 * weights * tokens
+
+
 @dataclass(frozen=True, slots=True)
 class Certificate:
     """What is proved about one query's listed passages under substitutions, and how.
 
     `swaps` words may change per passage (None: any number), each to a member of its set in `source` (a
-    content hash with a name). `alpha` is 0 for exact methods, else the family-wise error per query.
-    `ranker` says what is certified: "the model", or the ranker a family makes of it. `scores` are the
+    content hash with a name; `synonyms` is how the source was asked for, its options included).
+    `parameters` are all of the method's own, `first_stage` whether the list is the whole corpus, so that
+    nothing can be promoted from outside. `alpha` is 0 for exact methods, else the family-wise error per
+    query. `ranker` says what is certified: "the model", or the ranker a family makes of it. `scores` are the
     listed passages and its estimates of their scores, best first: the first `k` are the top k.
     `lower` holds for every listed passage a score it does not fall below while it is left alone, `upper`
     one that no version of it exceeds (absent where none is known). `low` is the least lower bound in the
@@ -219,6 +252,9 @@ class Certificate:
     upper: Mapping[str, float] = field(default_factory=dict)
     witness: Change | None = None
     reason: str = ""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    synonyms: str = ""
+    first_stage: bool | None = None
 
     @property
     def worst_ranks(self) -> dict[str, int]:

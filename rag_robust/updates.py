@@ -9,6 +9,7 @@ import numpy as np
 from rag_robust import stats
 from rag_robust.errors import StoreError
 from rag_robust.gates import task_corpus
+from rag_robust.kept import same_answers
 from rag_robust.metrics.answers import outcome
 from rag_robust.store import Store
 from rag_robust.suite import parse
@@ -23,9 +24,9 @@ class Update:
 
     Of the questions whose answer stayed: `n` were judged in both runs, `before` and `after` are their
     shares of right answers, `only_before` and `only_after` how many were right in one alone, `p` is
-    McNemar's. Of the `superseded` ones, the same question with another answer: `renewed` got the new
-    answer in the second run, `stale` still the old one. `withdrawn` stand in the first run alone, `new`
-    in the second.
+    McNemar's. Of the `superseded` ones, the same question with an answer that means another thing:
+    `renewed` got the new answer in the second run, `stale` still the old one. `withdrawn` stand in the
+    first run alone, `new` in the second.
     """
 
     task: str
@@ -75,7 +76,7 @@ def _asked(store: Store) -> dict[tuple[str, str], _Asked]:
 
 def _update(task: str, condition: str, one: _Asked, two: _Asked) -> Update:
     shared = [i for i in one if i in two]
-    changed = [i for i in shared if set(one[i][0].answers) != set(two[i][0].answers)]
+    changed = [i for i in shared if not same_answers(one[i][0].answers, two[i][0].answers)]
     same = [i for i in shared if i not in set(changed)]
     columns = [np.array([_right(*run[i]) for i in same], dtype=np.float64) for run in (one, two)]
     judged = np.isfinite(columns[0]) & np.isfinite(columns[1]) if same else np.zeros(0, dtype=bool)

@@ -41,17 +41,31 @@ def withstanding(system: object, case: Case) -> dict[str, Note]:
 def proved(session: Session, task: Task, case: Case) -> tuple[dict[str, Note], Certificate | None]:
     """The certificate of the ranking that a question is answered from, and `hostile`, what it lets in.
 
-    Raises:
-        TargetError: never; what cannot be proved is noted as `unproved`, with the reason.
+    Of listed passages; a closed form of BM25 lets the statistics of the corpus move with all their edits, any
+    other certificate of BM25 holds them fixed. What cannot be proved, and what a certificate says of another
+    ranker than the deployed one, is noted as `unproved`, with the reason.
     """
     world = session.world_of(task)
     if not task.certify or not isinstance(world.system, Pipeline) or case.failure is not None:
         return {}, None
-    alone = task.model_copy(update={"questions": None, "k": world.system.context})
+    k = world.system.context
+    own = {"reindexed": task.depth - k} if task.certify == "bm25" else {}
+    alone = task.model_copy(update={"questions": None, "k": k, "parameters": own | dict(task.parameters)})
     allowed = partial(session.substitutions, alone)
     rng = generator(session.suite.seed, "certificate")
     try:
         proof = certificate(world, alone, case.asked, allowed, rng)
     except TargetError as error:
         return {"unproved": str(error)}, None
+    if wrong := _other(proof):
+        return {"unproved": wrong}, proof
     return {"hostile": entering(proof, proof.k)}, proof
+
+
+def _other(proof: Certificate) -> str:
+    """Why a certificate says nothing of passages that are edited under the deployed ranker; "" if it does."""
+    if proof.alpha >= 1:
+        return f"{proof.method} is a baseline that proves nothing"
+    if proof.method == "query":
+        return "query certifies other wordings of the question, not edits of passages"
+    return "" if proof.ranker == "the model" else f"{proof.method} certifies another ranker: {proof.ranker}"

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, cast
 
 from rag_robust import systems
 from rag_robust.generate.isolate import Isolate
+from rag_robust.retrieve.rankers import static_ranker
 from rag_robust.retrieve.rerank import Reranked
 from rag_robust.retrieve.scores import bi_encoder
+from rag_robust.retrieve.static import StaticIndex
 from rag_robust.seeds import digest
 from rag_robust.suite import GeneratorConfig, RerankerConfig, RetrieverConfig, SystemConfig
 from rag_robust.systems.function import Insert, Returned, function
@@ -79,10 +81,12 @@ def _pipeline(session: Session, corpus: Corpus, config: SystemConfig) -> World:
 
     retriever, fingerprint = _retriever(session, config.retriever, corpus.passages)
     encoder, score, ranked_by = None, None, None
-    if config.retriever.kind != "bm25":
+    if config.retriever.encodes:
         encoder = session.encoder(config.retriever.encoder, config.retriever.dtype)
     if encoder is not None and config.retriever.kind == "dense" and config.retriever.index == "Flat":
         score, ranked_by = bi_encoder(encoder), encoder
+    if isinstance(retriever, StaticIndex):
+        score = retriever.model.score
     if config.reranker is not None:
         ranked_by = None
         score = _score(session, config.reranker)
@@ -115,9 +119,12 @@ def _alone(config: GeneratorConfig) -> GeneratorConfig:
 def _retriever(
     session: Session, config: RetrieverConfig, passages: Mapping[str, Passage]
 ) -> tuple[Retriever, str]:
+    if config.kind == "static":
+        index, _ = static_ranker(config.encoder, passages, session.device)
+        return index, index.fingerprint
     stages: list[Retriever] = []
     names: list[str] = []
-    if config.kind in {"dense", "hybrid"}:
+    if config.encodes:
         from rag_robust.retrieve.dense import dense
 
         encoder = session.encoder(config.encoder, config.dtype)
@@ -152,6 +159,10 @@ def _score(session: Session, config: RerankerConfig) -> Score:
         from rag_robust.retrieve.cross_encoder import cross_encoder
 
         return cross_encoder(config.model, device=session.device)
+    if config.kind == "splade":
+        from rag_robust.retrieve.splade import splade
+
+        return splade(config.model, device=session.device)
     from rag_robust.generate.huggingface import weights
     from rag_robust.retrieve.query_likelihood import query_likelihood
 

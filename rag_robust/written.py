@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 
+from rag_robust.brought import NOTHING, Brought, brought
 from rag_robust.errors import CorpusError, SuiteError, nearest
 from rag_robust.kept import kept
-from rag_robust.needs import facts, judged
+from rag_robust.needs import facts, judged, needs, saying, wanted
 from rag_robust.perturb import Known, known
 from rag_robust.perturb.document import evidence_removed, lexically_different
 from rag_robust.perturb.stated import states
@@ -19,7 +21,7 @@ from rag_robust.questions.triplets import stated
 from rag_robust.questions.world import World
 from rag_robust.seeds import generator
 from rag_robust.task import OWN, Task
-from rag_robust.types import Corpus, Fact, Passage
+from rag_robust.types import Corpus, Fact, Passage, Query
 
 __all__ = ["Sheet", "check_patterns", "sheet"]
 
@@ -28,11 +30,15 @@ _USUAL = 20
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The questions of a task by id, in the order they are asked in, and what operators may know."""
+    """The questions of a task by id, in the order they are asked in, and what operators may know.
+
+    `brought` are wordings and passages that a set has of its own.
+    """
 
     written: QuestionSet
     by_id: Mapping[str, Question]
     known: Known
+    brought: Brought = NOTHING
 
 
 def sheet(corpus: Corpus, task: Task, seed: int, prepared: Callable[[], World]) -> Sheet:
@@ -40,6 +46,7 @@ def sheet(corpus: Corpus, task: Task, seed: int, prepared: Callable[[], World]) 
 
     Raises:
         CorpusError: none can be asked.
+        SuiteError: forms or documents are to come with a set that does not have them.
     """
     if task.questions == OWN:
         return _sheet(_own(corpus, task), known(corpus))
@@ -53,7 +60,8 @@ def sheet(corpus: Corpus, task: Task, seed: int, prepared: Callable[[], World]) 
         found = write_questions(world, _count(task), seed=seed, shares=_shares(task))
         told = [one.fact for one in world.triplets]
     behind = {q.query.id: borne for q in found.questions if (borne := facts(q))}
-    return _sheet(found, known(corpus, told, behind=behind))
+    own = brought(task) if task.kept else NOTHING
+    return replace(_sheet(found, known(corpus, told, behind=behind)), brought=own)
 
 
 def check_patterns(task: Task) -> None:
@@ -86,25 +94,44 @@ def _count(task: Task) -> int:
 
 
 def _own(corpus: Corpus, task: Task) -> QuestionSet:
-    """The corpus' queries that have an answer and a judged passage, in the order of their ids."""
+    """The corpus' queries whose judged passages state every answer that is asked for, in id order.
+
+    Those that rest on one passage and on several take turns, so that a limit leaves some of both.
+    """
     dropped: Counter[str] = Counter()
-    questions = []
+    single, several = [], []
     for query in (corpus.queries[i] for i in sorted(corpus.queries)):
         gold = judged(corpus, query.id)
-        why = "no answer" if not query.answers else "no judged passage" if not gold else ""
-        if why:
-            dropped[why] += 1
+        fault = _unfit(query, gold, corpus)
+        if fault:
+            dropped[fault] += 1
             continue
         nobody = Fact("", "", "", "", gold[0], 0, 0)
-        pattern = "single" if len(gold) == 1 else "several passages"
-        questions.append(Question(query, nobody, gold, pattern))
+        question = Question(query, nobody, gold, answer_sets=wanted(query))
+        if len({need.best for need in needs(question, corpus)}) == 1:
+            single.append(question)
+        else:
+            several.append(replace(question, pattern="several passages"))
+    questions = [q for pair in zip_longest(single, several) for q in pair if q is not None]
     if not questions:
         raise CorpusError(
             f'task "{task.name}": no query of the corpus can be asked (dropped: {dict(dropped)}); '
-            "it needs answers and judged passages"
+            "it needs answers, and judged passages that state them"
         )
     asked = questions[: task.limit]
     return QuestionSet(tuple(asked), dict(sorted(dropped.items())), len(asked))
+
+
+def _unfit(query: Query, gold: Sequence[str], corpus: Corpus) -> str:
+    """Why a query of the corpus cannot be asked, or ""."""
+    if not query.answers:
+        return "no answer"
+    if not gold:
+        return "no judged passage"
+    if {answer.casefold() for answer in query.answers} & {"yes", "no"}:
+        return "no passage says yes or no"
+    missing = not all(saying(forms, gold, corpus) for forms in wanted(query))
+    return "its passages do not state the answer" if missing else ""
 
 
 def _tabled(corpus: Corpus, task: Task, seed: int) -> QuestionSet:

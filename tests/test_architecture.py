@@ -17,16 +17,16 @@ ROOT = Path(rag_robust.__file__).parent
 PACKAGE = ROOT.name
 
 LEVELS = {
-    0: "batches errors seeds stats text types",
+    0: "batches errors said seeds stats text tokens types",
     1: "corpus encode generate index retrieve synonyms",
     2: "attacks certify defend perturb questions systems",
     3: "aggregate metrics",  # beside the others: sees level 0 only
-    4: "asking assemble attack_units clusters contradictions defended execute findings gates kept listed "
-    "lone_attack lone_certify lone_edit lone_list lone_questions measured needs opinions plan propose "
+    4: "asking assemble attack_units brought clusters contradictions defended execute findings gates kept "
+    "listed lone_attack lone_certify lone_edit lone_list lone_questions measured needs opinions plan propose "
     "question_units question_values questioned run shown simulated store suite suspicions tallies task "
     "templates threats train trial unfinished updates versus withstood work worlds written",
     5: "__main__ cli cli_attack cli_certify cli_compare cli_corpus cli_geometry cli_perturb cli_questions "
-    "doctor pytest_plugin report terminal",
+    "cli_synonyms doctor pytest_plugin report terminal",
 }
 LEVEL = {"": -1} | {part: level for level, parts in LEVELS.items() for part in parts.split()}
 
@@ -50,13 +50,14 @@ HEAVY = {
     "pyarrow": "corpus",
     "pydantic": "suite task",
     "ray": "execute",
-    "rich": "cli cli_certify cli_compare cli_corpus cli_geometry report terminal",
+    "rich": "cli cli_certify cli_compare cli_corpus cli_geometry cli_synonyms report terminal",
     "scipy": "aggregate attacks defend stats",
     "sentence_transformers": "encode retrieve train",
     "spacy": "perturb questions",
     "torch": "attacks defend encode generate index retrieve train",
     "transformers": "encode generate retrieve train",
-    "typer": "cli cli_attack cli_certify cli_compare cli_corpus cli_geometry cli_perturb cli_questions",
+    "typer": "cli cli_attack cli_certify cli_compare cli_corpus cli_geometry cli_perturb cli_questions "
+    "cli_synonyms",
 }
 """Library to the parts that may wrap it; a new wrapper is a word here."""
 

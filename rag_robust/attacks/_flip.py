@@ -112,18 +112,20 @@ def scores(model: TokenModel, chains: Sequence[Chain], rows: Sequence[torch.Tens
     return _together(model.similarity, rows, [c.goal.target for c in chains])
 
 
-def retold(model: TokenModel, chain: Chain, rows: torch.Tensor, *, unless: str) -> Chain:
+def retold(
+    model: TokenModel, chain: Chain, rows: torch.Tensor, *, unless: str | None, exact: bool = False
+) -> Chain:
     """The best candidate as its text tokenises again, if the number of tokens is the same; else the chain.
 
     The published rule: the chain itself is a candidate too, but candidates whose text is `unless`
-    are left out, and so the first flip of a step may lose.
+    are left out, and so the first flip of a step may lose. `exact`: the tokens have to be the same.
     """
     rows = torch.cat([torch.tensor([chain.ids], device=rows.device), rows])
     told = [joined(model, chain, row.tolist()) for row in rows]
     kept = [
         replace(chain, ids=tuple(ids), text=text)
-        for ids, text in zip(model.ids_many(told), told, strict=True)
-        if len(ids) == len(chain.ids) and text != unless
+        for row, ids, text in zip(rows.tolist(), model.ids_many(told), told, strict=True)
+        if (list(ids) == row if exact else len(ids) == len(row)) and text != unless
     ]
     return max(scored(model, kept), key=lambda c: c.value) if kept else chain
 

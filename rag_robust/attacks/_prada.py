@@ -150,9 +150,7 @@ def slope_at(white: White, ids: Sequence[int], shift: torch.Tensor) -> tuple[flo
             value = (model.encoder.forward(row) * white.pull).sum()
     finally:
         handle.remove()
-    model.work.backwards += 1
-    model.work.tokens += len(ids)
-    model.work.flops += 6.0 * model.n_weights * len(ids)
+    model.work.gradient(1, len(ids), model.n_weights)
     return float(value.detach()), torch.autograd.grad(value, leaves[0])[0][0].float()
 
 

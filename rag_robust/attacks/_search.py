@@ -25,12 +25,14 @@ __all__ = [
     "Limits",
     "Search",
     "Settings",
+    "Sizes",
     "Step",
     "begun",
     "centroid",
     "checked",
     "climb",
     "poisoned",
+    "room_for",
     "told",
     "white_box",
 ]
@@ -92,8 +94,8 @@ class Limits(NamedTuple):
     patience: int = 0
 
 
-class Settings(Protocol):
-    """What every such attack is told; its own frozen dataclass qualifies."""
+class Sizes(Protocol):
+    """What a passage with a trigger is made of; an attack's own frozen dataclass qualifies."""
 
     @property
     def information(self) -> str:
@@ -115,6 +117,10 @@ class Settings(Protocol):
     def place(self) -> str:
         """Where the trigger stands: "suffix", "prefix" or "middle" of the information."""
 
+
+class Settings(Sizes, Protocol):
+    """What every attack that climbs is told beside them."""
+
     @property
     def n_steps(self) -> int:
         """Steps."""
@@ -124,7 +130,7 @@ class Settings(Protocol):
         """Wall time after which no step begins; 0 is no limit."""
 
 
-def checked(settings: Settings, *positive: str) -> None:
+def checked(settings: Sizes, *positive: str) -> None:
     """Refuse a place that there is not, and numbers below 1, before any model is loaded.
 
     Raises:
@@ -137,7 +143,7 @@ def checked(settings: Settings, *positive: str) -> None:
             raise ValueError(f"{name} is at least 1, got {getattr(settings, name)}")
 
 
-def white_box(settings: Settings) -> ThreatModel:
+def white_box(settings: Sizes) -> ThreatModel:
     """Reads the queries it is given and the encoder's gradients, inserts passages."""
     budget = Budget(passages=settings.passages, tokens=settings.tokens)
     return ThreatModel(frozenset({"queries", "gradients"}), "insert", budget)
@@ -177,7 +183,7 @@ def begun(
     model, queries = view.model, [query.text for query in view.queries]
     vectors = model.queries(queries)
     groups = clusters(vectors, settings.passages, rng)
-    seed, room = int(rng.integers(2**62)), _room(model, settings)
+    seed, room = int(rng.integers(2**62)), room_for(model, settings)
     surroundings = around(settings.information, cast(Place, settings.place))
     searches = []
     for n, rows in enumerate(groups):
@@ -200,10 +206,10 @@ def climb(view: View, searches: list[Search], step: Step, limits: Limits) -> Non
     """
     model, kept = view.model, cast(Any, view.load() or {})
     began = time.monotonic() - kept.get("seconds", 0.0)
-    spent = model.work.flops - kept.get("flops", 0.0)
+    spent = model.work.flops + view.work.flops - kept.get("flops", 0.0)
     for n in range(_n_steps(searches), limits.n_steps):
         live = [s for s in searches if not limits.patience or s.idle < limits.patience]
-        seconds, flops = time.monotonic() - began, model.work.flops - spent
+        seconds, flops = time.monotonic() - began, model.work.flops + view.work.flops - spent
         if not live or 0 < limits.seconds < seconds or 0 < limits.flops < flops:
             break
         if n and n % SAVE_EVERY == 0:
@@ -239,8 +245,12 @@ def _n_steps(searches: Sequence[Search]) -> int:
     return max(len(s.trace) for s in searches)
 
 
-def _room(model: TokenModel, settings: Settings) -> int:
-    """Tokens that a trigger may have beside the information."""
+def room_for(model: TokenModel, settings: Sizes) -> int:
+    """The most tokens that a trigger may have beside the information.
+
+    Raises:
+        ModelError: there is no room for one.
+    """
     room = settings.tokens - model.n_tokens(settings.information)
     if room < 1:
         raise ModelError(

@@ -16,7 +16,10 @@ from rag_robust.attacks._flip import best_of, flips, retold, saliency, scores
 from rag_robust.attacks._search import Search
 from rag_robust.encode.tokens import TokenModel
 
-__all__ = ["STEPS", "Engine"]
+__all__ = ["QUIRKS", "STEPS", "Engine", "is_paper", "step_of"]
+
+QUIRKS = ("ranks", "length", "loses", "anything")
+"""What the released code does and ours does not, for the profile "paper" to do as well."""
 
 TOKENS = 32
 """A round tries one in so many of the n_cand tokens at a position."""
@@ -57,24 +60,33 @@ def rounds(
     return [s.chain for s in searches]
 
 
-def paper(engine: Engine, searches: Sequence[Search], rngs: Sequence[Generator]) -> list[Chain]:
-    """As the released code does it, in full precision, for comparison with published figures.
+def paper(
+    engine: Engine,
+    searches: Sequence[Search],
+    rngs: Sequence[Generator],
+    *,
+    quirks: Sequence[str] = QUIRKS,
+) -> list[Chain]:
+    """Position by position with one gradient, in full precision, for comparison with published figures.
 
-    Half of the candidates are drawn, with replacement, from ranks n_cand/2 to 2·n_cand; any flip
-    whose text keeps its number of tokens is taken with whatever tokens it has become; the passage
-    itself is no candidate until it has changed, so a step can lose.
+    The released code's quirks: "ranks", half of the candidates are drawn, with replacement, from ranks
+    n_cand/2 to 2·n_cand; "length", any flip whose text keeps its number of tokens is taken with whatever
+    tokens it has become; "loses", the passage itself is no candidate until it has changed; "anything",
+    the random tokens of the gradient's neighbours are of the whole vocabulary.
     """
+    wild, exact = "anything" in quirks, "length" not in quirks
     out = []
     for search, rng in zip(searches, rngs, strict=True):
-        chain = search.chain
-        gain = saliency(engine.model, [chain], n_grad=engine.n_grad, rngs=[rng], anything=True)[0]
+        chain, before = search.chain, search.chain.text if "loses" in quirks else None
+        gain = saliency(engine.model, [chain], n_grad=engine.n_grad, rngs=[rng], anything=wild)[0]
         top = gain.topk(min(2 * engine.n_cand, gain.shape[1]), dim=1).indices
-        half = engine.n_cand // 2
+        half = engine.n_cand // 2 if "ranks" in quirks else engine.n_cand
         for position in _positions(len(chain), engine.n_flip, rng):
             drawn = torch.as_tensor(rng.integers(half, top.shape[1], engine.n_cand - half))
             tokens = torch.cat([top[position, :half], top[position, drawn.to(top.device)]])
             where = torch.full_like(tokens, position)
-            chain = retold(engine.model, chain, flips(chain, where, tokens), unless=search.chain.text)
+            rows = flips(chain, where, tokens)
+            chain = retold(engine.model, chain, rows, unless=before, exact=exact)
         out.append(chain)
     return out
 
@@ -84,6 +96,26 @@ STEPS: dict[str, Step] = {
     "fast": partial(rounds, n_rounds=1),
     "paper": paper,
 }
+
+
+def is_paper(profile: str) -> bool:
+    """Whether a profile steps as the released code does, with or without its quirks."""
+    return profile.partition(":")[0] == "paper"
+
+
+def step_of(profile: str) -> Step:
+    """The step of a profile: one of `STEPS`, or "paper:" and those of its quirks, with commas, that stay.
+
+    Raises:
+        ValueError: there is no such profile, or no such quirk.
+    """
+    name, named, told = profile.partition(":")
+    if name not in STEPS or (named and not is_paper(profile)):
+        raise ValueError(f"profile is one of {', '.join(STEPS)}, got {profile!r}")
+    quirks = [quirk for quirk in told.split(",") if quirk]
+    if wrong := sorted({*quirks} - {*QUIRKS}):
+        raise ValueError(f"profile paper has the quirks {', '.join(QUIRKS)}, got {', '.join(wrong)}")
+    return partial(paper, quirks=quirks) if named else STEPS[name]
 
 
 def _round(engine: Engine, searches: Sequence[Search], rngs: Sequence[Generator]) -> list[Chain]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rag_robust.errors import BudgetError, TargetError, ThreatModelError
 from rag_robust.synonyms.space import Space
 from rag_robust.text import changed_tokens
-from rag_robust.types import Answer, Change, Encoder, Kind, Passage, Query, Score, ThreatModel
+from rag_robust.types import Answer, Change, Encoder, Kind, Passage, Query, Score, ThreatModel, Work
 
 if TYPE_CHECKING:
     from rag_robust.encode.tokens import TokenModel
@@ -82,7 +82,8 @@ class View:
     victim and going over `budget.oracle_calls` raises `BudgetError`. `targets` are the passages
     an editing attacker owns, `space` what it may make of one by substitutions, `n_tokens` the ruler of
     the token budget, `target` the wrong answer it is after: none of them is a secret of the victim.
-    `notes` are JSON values that the attack wants kept beside its change.
+    `notes` are JSON values that the attack wants kept beside its change, `work` counts what its language
+    model is made to compute.
     """
 
     threat: ThreatModel
@@ -96,11 +97,14 @@ class View:
     target: str | None = None
     checkpoint: Checkpoint | None = None
     notes: dict[str, object] = field(default_factory=dict)
+    work: Work = field(default_factory=Work)
 
     @property
     def queries(self) -> tuple[Query, ...]:
         """The queries the attacker knows: one (knows-all) or a sample (knows-what, knows-nothing)."""
         self._need("queries")
+        if not self.secrets.queries:
+            raise TargetError("the attacker knows no query; give it at least one", "not_applicable")
         return tuple(self.secrets.queries)
 
     @property
@@ -131,7 +135,7 @@ class View:
         """The attacker's own language model; it belongs to nobody's secrets."""
         if self.tools.language_model is None:
             raise TargetError("the attacker was given no language model", "not_applicable")
-        return self.tools.language_model()
+        return replace(self.tools.language_model(), work=self.work)
 
     @property
     def encoder(self) -> Encoder:

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from rag_robust.attacks._chain import Chain, Goal
 from rag_robust.attacks._search import Limits, Search, begun, centroid, checked, climb, told, white_box
-from rag_robust.attacks._steps import STEPS, Engine
+from rag_robust.attacks._steps import Engine, is_paper, step_of
 from rag_robust.attacks._view import View
 from rag_robust.encode.tokens import TokenModel
 from rag_robust.errors import ModelError
@@ -43,7 +43,7 @@ RIVALS = 6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gaslite:
-    """`passages` passages of at most `tokens` tokens; sizes are the paper's.
+    """`passages` passages of at most `tokens` tokens; sizes are the paper's, but for the trigger's.
 
     With more than one passage the known queries are split by k-means and each cluster gets one; all
     are written in the same batches. With a limit in `seconds` a run no longer repeats exactly.
@@ -52,18 +52,22 @@ class Gaslite:
         information: the attacker's sentence, which stays in each passage (the paper writes one per concept)
         passages: how many (paper: 1, 5, 10, 100)
         tokens: the most tokens of a passage, information included (ours)
-        trigger_tokens: tokens of the trigger, 0 fills the passage (paper: 100)
+        trigger_tokens: the most tokens of the trigger; 0, ours: all that the information leaves of `tokens`
+            (paper: 100)
         place: trigger as "suffix", "prefix" or in the "middle" of the information (paper: suffix)
-        profile: "default" (ours), "fast" (ours) or "paper" (as the released code steps)
+        profile: "default", "fast" (both ours) or "paper", as the released code steps; "paper:" and a list
+            of ranks, length, loses, anything keeps these of its quirks and no other, "paper:" none
         n_steps: steps: three rounds each in "default", one in "fast" (paper: 100)
         n_grad: neighbours that the gradient is averaged over, a round takes 1/8 of them (paper: 50)
         n_flip: positions per step; a round tries twice as many and keeps at most so many (paper: 20)
-        n_cand: tokens per position and step; a round tries 1/32 of them (paper: 128)
+        n_cand: tokens per position and step; a round tries 1/32 of them rounded down, at least one: up to
+            63 all are one (paper: 128)
         starts: drafts that a trigger may start from (ours; paper: one, by a language model)
-        patience: steps without a gain that end a passage, 0 for never (ours; paper: never)
+        patience: steps without a gain that end a passage, 0 for never (paper: never)
         seconds: wall time after which no step begins, 0 for no limit (paper: 7200 per passage)
         flops: operations after which no step begins, 0 for no limit (ours)
-        fluency_weight: what a nat of surprise per token costs under the attacker's model (paper: 0.025)
+        fluency_weight: what a nat of surprise per token costs under the attacker's model, which chooses
+            among 16 candidates a round that similarity alone has screened (paper: 0.025)
         norm_weight: what the length of the vector costs, for dot-product models (the code's l2_alpha: 0)
         screening: precision in which candidates are screened, "bfloat16" (ours) or "float32" (paper)
     """
@@ -88,9 +92,9 @@ class Gaslite:
 
     def __post_init__(self) -> None:
         """Refuse what is not on the list, before any model is loaded."""
-        for name, known in (("profile", tuple(STEPS)), ("screening", ("bfloat16", "float32"))):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} is one of {', '.join(known)}, got {getattr(self, name)!r}")
+        step_of(self.profile)
+        if self.screening not in ("bfloat16", "float32"):
+            raise ValueError(f"screening is one of bfloat16, float32, got {self.screening!r}")
         checked(self, "n_grad", "n_flip", "n_cand", "starts")
 
     @property
@@ -108,15 +112,15 @@ class Gaslite:
         def goal(vectors: NDArray[np.float32]) -> Goal:
             return Goal(centroid(model, vectors), self.norm_weight, self.fluency_weight, surprise)
 
-        rivals = 1 if self.profile == "paper" else RIVALS
+        rivals = 1 if is_paper(self.profile) else RIVALS
         searches = begun(view, rng, self, goal, n_starts=self.starts, n_rivals=rivals)
         climb(view, searches, self._step, Limits(self.n_steps, self.seconds, self.flops, self.patience))
         return told(view, searches, "gaslite")
 
     def _step(self, model: TokenModel, searches: Sequence[Search], rngs: Sequence[Generator]) -> list[Chain]:
-        low = self.screening == "bfloat16" and self.profile != "paper"
+        low = self.screening == "bfloat16" and not is_paper(self.profile)
         engine = Engine(model, model.low if low else model, self.n_grad, self.n_flip, self.n_cand)
-        return STEPS[self.profile](engine, searches, rngs)
+        return step_of(self.profile)(engine, searches, rngs)
 
 
 SMOKE = {"information": "Buy now.", "tokens": 12, "n_steps": 1, "n_grad": 2, "n_flip": 2, "n_cand": 4}

@@ -17,11 +17,12 @@ substring; white-box flips are GASLITE's, of which one random position per step 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import product
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from numpy.random import Generator
 
@@ -92,6 +93,47 @@ class Trial:
     trials: int = 1
 
 
+@dataclass(slots=True)
+class Kept:
+    """How far the attack is: information found, texts finished, and the prefix that is being optimised.
+
+    It is the checkpoint of that one. `random` is the state of the random numbers before the next text.
+    """
+
+    view: View
+    rng: Generator
+    trials: list[Trial]
+    texts: list[str]
+    inner: object | None = None
+    random: object | None = None
+
+    @classmethod
+    def of(cls, view: View, rng: Generator) -> Kept:
+        """Where the attack was interrupted, the random numbers set back to it; or its beginning."""
+        state: Any = view.load()
+        if state is None:
+            return cls(view, rng, [], [])
+        rng.bit_generator.state = state["random"]
+        trials = [Trial(**trial) for trial in state["trials"]]
+        return cls(view, rng, trials, list(state["texts"]), state["inner"])
+
+    def keep(self) -> None:
+        """Keep it as it stands."""
+        state = json.dumps(self.rng.bit_generator.state, default=lambda array: array.tolist())
+        self.random = json.loads(state)
+        self.save(None)
+
+    def save(self, state: object, /) -> None:
+        """Keep the state of the prefix that is being optimised beside all that came before."""
+        self.inner = state
+        done = {"trials": [asdict(trial) for trial in self.trials], "texts": self.texts}
+        self.view.save({**done, "inner": state, "random": self.random})
+
+    def load(self) -> object | None:
+        """That of the prefix that was being optimised."""
+        return self.inner
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoisonedRag:
     """`passages` passages of at most `tokens` tokens, each with other wording; sizes are the paper's.
@@ -148,14 +190,19 @@ class PoisonedRag:
         query = view.queries[0]
         variants = self._variants(view, query, rng)
         shares = [variants[i :: self.passages] for i in range(min(self.passages, len(variants)))]
-        trials, texts = [], []
-        for done, share in enumerate(shares, 1):
-            drafts = (self._written(view, query, text, rng) for text in share[: self.n_trials])
-            trials.append(_convincing(view, query, drafts))
-            texts.append(self._led(view, query, trials[-1].information, rng))
-            view.tick(done, len(shares))
-        view.notes["passages"] = [_note(t, text) for t, text in zip(trials, texts, strict=True)]
-        return Change(inserted=tuple(Passage(id=f"poisoned-rag-{i}", text=t) for i, t in enumerate(texts)))
+        kept = Kept.of(view, rng)
+        for share in shares[len(kept.texts) :]:
+            if len(kept.trials) == len(kept.texts):
+                drafts = (self._written(view, query, text, rng) for text in share[: self.n_trials])
+                kept.trials.append(_convincing(view, query, drafts))
+                kept.keep()
+            kept.texts.append(self._led(view, query, kept.trials[-1].information, rng, kept))
+            kept.keep()
+            view.tick(len(kept.texts), len(shares))
+        view.notes["passages"] = [_note(t, text) for t, text in zip(kept.trials, kept.texts, strict=True)]
+        return Change(
+            inserted=tuple(Passage(id=f"poisoned-rag-{i}", text=t) for i, t in enumerate(kept.texts))
+        )
 
     def _variants(self, view: View, query: Query, rng: Generator) -> list[str]:
         """Every wording that leaves room for the question, in random order.
@@ -189,12 +236,12 @@ class PoisonedRag:
             text = longer
         return text
 
-    def _led(self, view: View, query: Query, information: str, rng: Generator) -> str:
+    def _led(self, view: View, query: Query, information: str, rng: Generator, kept: Kept) -> str:
         if self.mode == "white-box":
-            return self._optimised(view, query, information, rng)
+            return self._optimised(view, query, information, rng, kept)
         return f"{query.text}. {information}"
 
-    def _optimised(self, view: View, query: Query, information: str, rng: Generator) -> str:
+    def _optimised(self, view: View, query: Query, information: str, rng: Generator, kept: Kept) -> str:
         """The passage whose prefix is optimised for this one query, or the plain one where that is nearer."""
         length = self.trigger_tokens or view.model.n_tokens(f"{query.text}.")
         flips = Gaslite(
@@ -208,7 +255,8 @@ class PoisonedRag:
             n_grad=self.n_grad,
             starts=STARTS,
         )
-        alone = View(flips.threat, Secrets((query,), models=view.models), n_tokens=view.n_tokens)
+        secrets = Secrets((query,), models=view.models)
+        alone = View(flips.threat, secrets, n_tokens=view.n_tokens, checkpoint=kept)
         texts = [flips(alone, rng).inserted[0].text, f"{query.text}. {information}"]
         near = view.model.encoder.encode(texts, "passage") @ view.model.queries([query.text])[0]
         return texts[int(near.argmax())]

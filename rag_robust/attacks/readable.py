@@ -19,9 +19,8 @@ worse.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -39,7 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Readable"]
 
-Step = Callable[[int], None]
+SAVE_EVERY = 5
+"""Steps between two checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,11 @@ class Beam:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The best text of a search, and the best value after each step."""
+    """The best text of a search, the best value after each step, and the texts that it goes on from."""
 
     best: Beam
     trace: tuple[float, ...]
+    beams: tuple[Beam, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,31 +108,43 @@ class Readable:
         vectors = view.embed([query.text for query in view.queries], "query")
         groups = clusters(vectors, self.passages, rng)
         written = _kept(view.load())
-        for n, rows in list(enumerate(groups))[len(written) :]:
-            tick = partial(_tick, view, n * self.tokens, self.tokens * len(groups))
-            written.append(self._write(view, _centre(vectors[rows]), tick))
-            view.save([asdict(w) for w in written])
+        for n, rows in enumerate(groups):
+            if n < len(written) and not written[n].beams:
+                continue
+            for now in self._write(view, _centre(vectors[rows]), *written[n:]):
+                steps = len(now.trace) - 1
+                written[n:] = [now]
+                if not now.beams or steps % SAVE_EVERY == 0:
+                    view.save([asdict(w) for w in written])
+                if now.beams:
+                    view.tick(n * self.tokens + steps, self.tokens * len(groups))
         view.notes["passages"] = [_note(w, self.information) for w in written]
         texts = [w.best.text for w in written]
         return Change(inserted=tuple(Passage(id=f"readable-{i}", text=t) for i, t in enumerate(texts)))
 
-    def _write(self, view: View, centre: NDArray[np.float64], tick: Step) -> Written:
-        """The best text for queries whose mean points to `centre` (dim,); ends when no beam can grow."""
+    def _write(
+        self, view: View, centre: NDArray[np.float64], now: Written | None = None
+    ) -> Iterator[Written]:
+        """The search for queries whose mean points to `centre` (dim,) after each step, from where it stood.
+
+        It ends, without beams, when none can grow.
+        """
         model = view.language_model
-        n = model.n_tokens(self.information)
-        start = Beam(self.information, -n * float(model.surprise([self.information])[0]), n)
-        beams = self._scored(view, [start], centre)
-        best, trace = beams[0], [beams[0].value]
-        for step in range(self.tokens):
-            drafts = {d.text: d for d in self._drafts(model, beams)}
+        if now is None:
+            n = model.n_tokens(self.information)
+            start = Beam(self.information, -n * float(model.surprise([self.information])[0]), n)
+            beams = self._scored(view, [start], centre)
+            now = Written(beams[0], (beams[0].value,), tuple(beams))
+        while len(now.trace) <= self.tokens:
+            drafts = {d.text: d for d in self._drafts(model, now.beams)}
             fitting = [d for d in drafts.values() if view.n_tokens(d.text) <= self.tokens]
             if not fitting:
                 break
             beams = self._scored(view, fitting, centre)[: self.n_beams]
-            best = max(best, beams[0], key=lambda beam: beam.value)
-            trace.append(best.value)
-            tick(step + 1)
-        return Written(best, tuple(trace))
+            best = max(now.best, beams[0], key=lambda beam: beam.value)
+            now = Written(best, (*now.trace, best.value), tuple(beams))
+            yield now
+        yield replace(now, beams=())
 
     def _scored(self, view: View, beams: Sequence[Beam], centre: NDArray[np.float64]) -> list[Beam]:
         """The beams with their similarity and value, the best first; one call for all embeddings."""
@@ -158,10 +171,6 @@ def _centre(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     return centre
 
 
-def _tick(view: View, before: int, total: int, step: int) -> None:
-    view.tick(before + step, total)
-
-
 def _note(written: Written, information: str) -> dict[str, object]:
     best = written.best
     return {
@@ -174,7 +183,12 @@ def _note(written: Written, information: str) -> dict[str, object]:
 
 
 def _kept(state: Any) -> list[Written]:  # Any: what was saved comes back from JSON
-    return [Written(Beam(**kept["best"]), tuple(kept["trace"])) for kept in state or []]
+    return [
+        Written(
+            Beam(**kept["best"]), tuple(kept["trace"]), tuple(Beam(**one) for one in kept.get("beams", ()))
+        )
+        for kept in state or []
+    ]
 
 
 SMOKE = {"information": "Buy now.", "tokens": 8, "n_beams": 2, "n_next": 2}

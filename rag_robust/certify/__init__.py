@@ -14,16 +14,25 @@ from typing import cast
 from rag_robust.errors import SuiteError, nearest
 from rag_robust.types import Certificate
 
-__all__ = ["load", "names"]
+__all__ = ["load", "names", "revision"]
 
 _PARTS = frozenset({"ranking"})
 """Modules of this folder that are no method: what methods are made of."""
+
+_REVISED = {"canonical": 2, "certdr": 2, "masking": 2, "mean": 2}
+"""Raised when a method's certificates mean something else, so that no old record passes for a new one."""
 
 
 def names() -> list[str]:
     """The certificate methods that ship with the package, sorted."""
     found = {m.name for m in pkgutil.iter_modules(__path__)} - _PARTS
     return sorted(name.replace("_", "-") for name in found if not name.startswith("_"))
+
+
+def revision(name: str) -> tuple[int, ...]:
+    """What a method adds to the keys of its records: nothing until it was first revised."""
+    found = _REVISED.get(name.replace("_", "-"))
+    return () if found is None else (found,)
 
 
 def load(name: str) -> Callable[..., Certificate]:

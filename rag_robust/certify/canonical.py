@@ -7,13 +7,16 @@ upper, with no text scored but the listed ones.
 Why. A version differs from d in words that are members of the same class, which c maps to one word; words
 are found by `text.words`, where a word ends does not depend on which word it is, so nothing else moves.
 
-Swaps that cross a cut. Classes of at most `cap` words need not hold all sets of the source. What an attacker
-can make of c(d) is then: at most R of its words put for the representatives of the other classes that their
-sets reach. With at most `max_versions` such texts all of them are scored and the bound is exact; with more
-there is none.
+Swaps that cross a cut. Every known source has a giant component (WordNet's: 16,163 words), so classes are cut
+at `cap` words, which need not hold all sets of the source; cap and links cut are in the `ranker`. What an
+attacker can make of c(d) is then: at most R of its words put for the representatives of the other classes
+that their sets reach. With at most `max_versions` such texts all of them are scored and the bound is exact;
+with more there is none.
 
-What it costs is quality: the model sees fewer words. The query is written in canonical words too, and the
-certified ranker is "the model on canonical words", not the model. Listed passages only.
+What it costs is quality: the model sees fewer words. nDCG@10 of BM25 on Cranfield under WordNet is .364 as it
+is, .352, .357, .337, .323 with a cap of 12, 20, 50, 100, and .266 uncut, with 30 % of all words one word. The
+query is written in canonical words too, and the certified ranker is "the model on canonical words", not the
+model. Listed passages only.
 
 Source. Jones et al. 2020, "Robust Encodings" (RobEn), for classification; the ranking form, the query in
 canonical words and the bound for crossing swaps are ours.
@@ -32,13 +35,11 @@ from numpy.typing import NDArray
 from rag_robust import text as strings
 from rag_robust.certify.ranking import Bounds, Ranking, decide, version
 from rag_robust.synonyms.classes import classes
-from rag_robust.synonyms.source import Source
+from rag_robust.synonyms.source import Source, links
 from rag_robust.synonyms.space import Slot, Space, Substitutions
 from rag_robust.types import Certificate, Passage
 
 __all__ = ["canon", "certify"]
-
-_RANKER = "the model on canonical words"
 
 
 def certify(
@@ -47,21 +48,21 @@ def certify(
     rng: Generator | None = None,  # noqa: ARG001 (families share a signature; nothing is drawn here)
     *,
     k: int,
-    cap: int | None = None,
+    cap: int | None = 20,
     max_versions: int = 200,
 ) -> Certificate:
     """Prove that no swap moves the canonical ranker's top `k`; its order is that of canonical scores.
 
-    `cap` is the most words of a class, None for connected components: every source has a giant one, so
-    either cut the source itself (`synonyms.classes.cliques`), which is another and a transitive threat, or
-    cut here, and swaps that cross the cut are tried one by one, at most `max_versions` per passage.
+    `cap` is the most words of a class, None for connected components; swaps that cross the cut are tried one
+    by one, at most `max_versions` per passage. Or cut the source itself (`synonyms.classes.cliques`), which
+    is another and a transitive threat.
 
     Raises:
         UsageError: k < 1, or no outsider.
         ModelError: a cap below 1, or the scorer did not return one finite number per text.
     """
     ranking.check(k)
-    known = _classes(_Same(allowed.source), cap)
+    known, ranker = _classes(_Same(allowed.source), cap)
     spaces = [_crossing(space, known) for space in ranking.spaces(allowed)]
     open_ = np.array([space.size > max_versions for space in spaces])
     families = [
@@ -80,7 +81,7 @@ def certify(
             lower=clean,
             upper=np.where(open_, np.inf, best),
             samples=len({text for family in texts for text in family}),
-            ranker=_RANKER,
+            ranker=ranker,
             scores=clean,
             witness=_witness(ranking.passages, families, scores, k),
             reason=f"{open_.sum()} passages have more than {max_versions} versions across classes; raise cap "
@@ -141,5 +142,9 @@ class _Same:
 
 
 @lru_cache(maxsize=2)
-def _classes(source: _Same, cap: int | None) -> Mapping[str, str]:
-    return classes(source.source, cap)
+def _classes(source: _Same, cap: int | None) -> tuple[Mapping[str, str], str]:
+    """The classes, and the ranker that they make of the model, in words."""
+    known, linked = classes(source.source, cap), links(source.source)
+    cut = sum(known[w] != known[u] for w, u in linked)
+    size = "connected components" if cap is None else f"classes of at most {cap}"
+    return known, f"the model on canonical words, {size}, {cut} of {len(linked)} links cut"

@@ -17,7 +17,8 @@ What is wrong with it, and why it is here to compare with and not to rely on:
 - q_w divides by |P_w|: too large where P_u is the larger set, as with `cap` = None.
 - It is loose, too: the product is over all words whatever R is, and the greatest o of any passage is added
   to the estimate at rank k + 1.
-So the certificate's `alpha` is 1: nothing is promised of the list as a whole.
+So the certificate's `alpha` is 1: nothing is promised of the list as a whole. Its `upper` adds the greatest o
+of this rank and all below it, which makes min of l > max of u the published rule for every k.
 
 *Source*: Wu et al., CertDR (CIKM 2022), theorem 4.1, proposition 4.2, and the description of its released
 pipeline; written from these. *Where we differ*: the source and what of it may be replaced are the task's;
@@ -31,6 +32,7 @@ from math import log, prod, sqrt
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from rag_robust import seeds
 from rag_robust.certify._smooth import Noise, law
@@ -75,11 +77,10 @@ def certify(
     scaled = replace(ranking, score=Scale().of(ranking.score))
     means = scaled.scores(texts).reshape(-1, n).mean(axis=1)
     shifts = np.array([_shift(p.text, noise) for p in ranking.passages])
-    order = np.argsort(-means, kind="stable")
     half = sqrt(log(2 / 0.05) / (2 * n)) if mc_error else 0.0
     bounds = Bounds(
         lower=means - half,
-        upper=means + half + shifts[order[k:]].max(),
+        upper=means + half + _greatest_from(means, shifts),
         samples=len(set(texts)),
         alpha=1.0,
         ranker="mean of the score's sigmoid over random synonyms, as CertDR has it",
@@ -89,6 +90,14 @@ def certify(
     return replace(
         found, reason=_NOTE if found.verdict == "certified" else f"{_NOTE}; try mean or percentile"
     )
+
+
+def _greatest_from(means: NDArray[np.float64], shifts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The greatest shift of the passages that rank where each one does, or lower."""
+    order = np.argsort(-means, kind="stable")
+    found = np.empty_like(shifts)
+    found[order] = np.maximum.accumulate(shifts[order][::-1])[::-1]
+    return found
 
 
 def literal_overlap(noise: Noise, word: str) -> float:

@@ -31,7 +31,7 @@ from numpy.random import Generator
 from rag_robust import text as strings
 from rag_robust.certify._looks import Budget
 from rag_robust.certify._sampled import bounds_of
-from rag_robust.certify.mean import Interval, Mean, Scale
+from rag_robust.certify.mean import Interval, Mean, scale_of
 from rag_robust.certify.ranking import Ranking, decide
 from rag_robust.errors import UsageError
 from rag_robust.synonyms.space import Space, Substitutions
@@ -65,13 +65,14 @@ def certify(
     ranking.check(k)
     if not 0 < kept < 1:
         raise UsageError(f"expected a share of kept words in (0, 1), got kept={kept:g}")
-    scale, smoothing = Scale(low, high), Mean(interval)
+    scale, smoothing = scale_of(ranking.score, low, high), Mean(interval)
     laws = [masks(space, kept, mask) for space in ranking.spaces(allowed)]
     scaled = replace(ranking, score=scale.of(ranking.score))
     draws = rng or np.random.default_rng(0)
     bounds = bounds_of(scaled, laws, smoothing, Budget(n_max, alpha), k=k, rng=draws)
     over = f"with {kept:.0%} of the words shown"
-    return decide("masking", ranking, allowed, scale.back(bounds, over), k=k)
+    found = decide("masking", ranking, allowed, scale.back(bounds, over), k=k)
+    return replace(found, parameters={"low": scale.low, "high": scale.high})
 
 
 @dataclass(frozen=True, slots=True)

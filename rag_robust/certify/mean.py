@@ -1,6 +1,6 @@
 """What random synonyms leave of a ranking: the mean over them, CertDR made sound.
 
-The ranker. g(d) = E f(Z), Z ~ Pi_d (`_smooth`), f in [0, 1]: with `low` and `high`, f = (s - low) / (high -
+The ranker. g(d) = E f(Z), Z ~ Pi_d (`_smooth`), f in [0, 1]: with a known range, f = (s - low) / (high -
 low), cut off at 0 and 1; else f = 1 / (1 + exp(-s)), as CertDR does with logits. The cut is part of the
 ranker.
 
@@ -37,7 +37,7 @@ from rag_robust.stats.means import Ends, bernstein_ends, betting_ends, hoeffding
 from rag_robust.synonyms.space import Substitutions
 from rag_robust.types import Certificate, Score
 
-__all__ = ["Interval", "Mean", "Scale", "certify"]
+__all__ = ["Interval", "Mean", "Scale", "certify", "scale_of"]
 
 Interval = Literal["betting", "bernstein", "hoeffding"]
 _ROUNDING = 1e-12  # equal means of other sums stay ties, which count for the attacker
@@ -59,23 +59,25 @@ def certify(
 ) -> Certificate:
     """Certify the top `k` of the ranker by the mean of the score over random synonyms.
 
-    `low` and `high` are the scorer's range (a cosine: -1 and 1); without them the sigmoid of the score is
-    meant. `n_max` samples per passage at most; `alpha` is the chance that any bound of this query's list is
-    wrong. `cap` makes perturbation sets of the nearest `cap` words instead of a word and its substitutes.
-    Without `rng` the draws are those of seed 0. Bounds are in the scorer's unit, for the sigmoid in [0, 1].
+    `low` and `high` are the scorer's range; without them that of a cosine, -1 and 1, where the scorer says
+    that it is one, else the sigmoid of the score is meant. `n_max` samples per passage at most; `alpha` is
+    the chance that any bound of this query's list is wrong. `cap` makes perturbation sets of the nearest
+    `cap` words instead of a word and its substitutes. Without `rng` the draws are those of seed 0. Bounds are
+    in the scorer's unit, for the sigmoid in [0, 1].
 
     Raises:
         UsageError: k < 1, no outsider, alpha outside (0, 1), an unknown interval, or an impossible range.
         ModelError: the scorer did not return one finite number per text.
     """
     ranking.check(k)
-    scale, smoothing = Scale(low, high), Mean(interval)
+    scale, smoothing = scale_of(ranking.score, low, high), Mean(interval)
     noise = Noise(allowed, ranking.query.text, cap)
     laws = [law(passage.text, noise) for passage in ranking.passages]
     scaled = replace(ranking, score=scale.of(ranking.score))
     draws = rng or np.random.default_rng(0)
     bounds = bounds_of(scaled, laws, smoothing, Budget(n_max, alpha), k=k, rng=draws)
-    return decide("mean", ranking, allowed, scale.back(bounds, "over random synonyms"), k=k)
+    found = decide("mean", ranking, allowed, scale.back(bounds, "over random synonyms"), k=k)
+    return replace(found, parameters={"low": scale.low, "high": scale.high})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,18 @@ class Scale:
             scores=low + width * bounds.scores,
             ranker=f"mean of the score in [{self.low:g}, {self.high:g}] {over}",
         )
+
+
+def scale_of(score: Score, low: float | None, high: float | None) -> Scale:
+    """The range that is stated, or known: the method of an object whose `similarity` is "cosine" has one.
+
+    Raises:
+        UsageError: one end without the other, or low >= high.
+    """
+    stated = (low, high) != (None, None)
+    if not stated and getattr(getattr(score, "__self__", None), "similarity", "") == "cosine":
+        return Scale(-1.0, 1.0)
+    return Scale(low, high)
 
 
 @dataclass(frozen=True, slots=True)

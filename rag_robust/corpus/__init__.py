@@ -27,11 +27,12 @@ def load(
 
     Sources: `tiny`, `wikipedia`, `economy` (built in), `economy:100` (larger), `beir:PATH` or
     `beir:PATH#split`, `hf:org/name` or `hf:/local/folder`, `irds:beir/scifact/test`,
-    `files:docs/**/*.md`.
+    `files:docs/**/*.md`. Passages with neither title nor text are left out, with a warning (`build.build`).
 
     Args:
         source: one of the above.
-        queries: "fanoutqa", the default with `wikipedia` and possible only there.
+        queries: "fanoutqa", the default with `wikipedia`, or "fanoutqa-joined" (`fanoutqa.joined`), for
+            answering; possible only there.
         n_passages: keep exactly so many, all relevant ones among them (`build.sample`).
         n_queries: keep at most so many (`build.limit_queries`), before passages are sampled.
         seed: of both choices.
@@ -40,12 +41,12 @@ def load(
         CorpusError: the source is unknown or cannot be read.
         MissingExtra: a package that the source needs is not installed.
     """
-    if queries is not None and (source, queries) != ("wikipedia", "fanoutqa"):
+    if queries is not None and (source != "wikipedia" or queries not in _QUERIES):
         raise CorpusError(
-            f'expected queries = "fanoutqa" with the corpus "wikipedia", got "{queries}" with "{source}"; '
-            "leave queries out: the corpus brings its own"
+            f'expected queries = "fanoutqa" or "fanoutqa-joined" with the corpus "wikipedia", got '
+            f'"{queries}" with "{source}"; leave queries out: the corpus brings its own'
         )
-    corpus = _read(source)
+    corpus = _wikipedia(queries) if queries else _read(source)
     if n_queries is not None:
         corpus = limit_queries(corpus, n_queries, seed=seed)
     if n_passages is not None:
@@ -83,9 +84,9 @@ def _tiny() -> Corpus:
     return beir.read(data_folder("corpora") / "tiny")
 
 
-def _wikipedia() -> Corpus:
+def _wikipedia(queries: str = "fanoutqa") -> Corpus:
     corpus = wikipedia.read()
-    return build(corpus.passages.values(), *fanoutqa.queries(corpus.passages), where="wikipedia")
+    return build(corpus.passages.values(), *_QUERIES[queries](corpus.passages), where="wikipedia")
 
 
 def _beir(place: str) -> Corpus:
@@ -101,6 +102,7 @@ def _huggingface(name: str) -> Corpus:
     return huggingface.read(name)
 
 
+_QUERIES = {"fanoutqa": fanoutqa.queries, "fanoutqa-joined": fanoutqa.joined}
 _BUILT_IN: dict[str, Callable[[], Corpus]] = {
     "economy": economy.read,
     "tiny": _tiny,

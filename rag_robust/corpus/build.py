@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -18,6 +19,8 @@ __all__ = ["build", "limit_queries", "sample", "shorten"]
 Item = TypeVar("Item", Passage, Query)
 Value = TypeVar("Value")
 
+_log = logging.getLogger(__name__)
+
 
 def build(
     passages: Iterable[Passage],
@@ -30,9 +33,11 @@ def build(
 
     The digest is a SHA-256 over the passages, queries with their answers, and judgements, each in
     id order: it depends on the content and on nothing else. Queries without a judgement stay.
+    Passages with neither title nor text, which real data sets have, are left out with their
+    judgements, and a warning of this module's logger says how many.
 
     Args:
-        passages: at least one; ids unique, no passage without text and title.
+        passages: at least one with a text or a title; ids unique.
         queries: ids unique, no query without text.
         qrels: `qrels[query_id][passage_id]` is the grade; every id must be known.
         where: what the errors call the corpus, e.g. its folder.
@@ -40,10 +45,11 @@ def build(
     Raises:
         CorpusError: a check failed.
     """
-    held, asked = _by_id(passages, "passage", where), _by_id(queries, "query", where)
-    if not held:
+    given, asked = _by_id(passages, "passage", where), _by_id(queries, "query", where)
+    if not given:
         raise CorpusError(f"{where}: expected at least one passage, got none")
-    judged = {query_id: _ordered(row) for query_id, row in sorted((qrels or {}).items()) if row}
+    held, kept = _with_a_text(given, qrels or {}, where)
+    judged = {query_id: _ordered(row) for query_id, row in sorted(kept.items()) if row}
     corpus = Corpus(held, asked, judged, digest="")
     _check_texts(corpus, where)
     _check_judgements(corpus, where)
@@ -113,13 +119,27 @@ def _by_id(items: Iterable[Item], what: str, where: str) -> dict[str, Item]:
     return _ordered(found)
 
 
-def _check_texts(corpus: Corpus, where: str) -> None:
-    _refuse(
-        (p.id for p in corpus.passages.values() if not p.full),
-        where,
-        expected="passages with a text or a title, got {} with neither",
-        remedy="delete them and their judgements, or give them a title",
+def _with_a_text(
+    held: Mapping[str, Passage], qrels: Mapping[str, Mapping[str, int]], where: str
+) -> tuple[Mapping[str, Passage], Mapping[str, Mapping[str, int]]]:
+    """Passages and judgements without those of a passage that has neither title nor text."""
+    full = {i: passage for i, passage in held.items() if passage.full}
+    empty = sorted(held.keys() - full.keys())
+    if not empty:
+        return held, qrels
+    if not full:
+        raise CorpusError(f"{where}: expected passages with a title or a text, got {len(empty)} with neither")
+    gone = set(empty)
+    kept = {q: {p: grade for p, grade in row.items() if p not in gone} for q, row in qrels.items()}
+    lost = sum(map(len, qrels.values())) - sum(map(len, kept.values()))
+    _log.warning(
+        "%s: left out %d of %d passages, which have neither title nor text (%s), and %d judgements with them",
+        *(where, len(empty), len(held), _first(empty), lost),
     )
+    return full, kept
+
+
+def _check_texts(corpus: Corpus, where: str) -> None:
     _refuse(
         (q.id for q in corpus.queries.values() if not q.text.strip()),
         where,
@@ -151,8 +171,11 @@ def _check_judgements(corpus: Corpus, where: str) -> None:
 def _refuse(ids: Iterable[str], where: str, *, expected: str, remedy: str) -> None:
     """Raise if there are any ids: how many, the first three of them in id order, and what to do."""
     if bad := sorted(ids):
-        first = ", ".join(bad[:3]) + (", ..." if len(bad) > 3 else "")
-        raise CorpusError(f"{where}: expected {expected.format(len(bad))} ({first}); {remedy}")
+        raise CorpusError(f"{where}: expected {expected.format(len(bad))} ({_first(bad)}); {remedy}")
+
+
+def _first(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:3]) + (", ..." if len(ids) > 3 else "")
 
 
 def _ordered(mapping: Mapping[str, Value]) -> dict[str, Value]:

@@ -29,9 +29,9 @@ import torch
 from numpy.typing import NDArray
 
 from rag_robust.encode.sentence_transformers import SentenceEncoder
-from rag_robust.encode.tokens import TokenModel, Work
+from rag_robust.encode.tokens import Embed, TokenModel
 from rag_robust.errors import ModelError
-from rag_robust.types import Kind
+from rag_robust.types import Kind, Work
 
 __all__ = ["Ensemble", "SideBySide"]
 
@@ -129,6 +129,12 @@ class Ensemble:
         """What the models computed up to now, added up."""
         works = {id(model.work): model.work for model in self.models}.values()
         return Work(**{f.name: sum(getattr(work, f.name) for work in works) for f in fields(Work)})
+
+    def counted(self, embed: Embed) -> Embed:
+        """`embed`, with every text counted as a pass of each model."""
+        for model in self.models:
+            embed = model.counted(embed)
+        return embed
 
     @property
     def n_weights(self) -> int:

@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 
 from rag_robust.encode.sentence_transformers import MIN_ROWS, TOKENS_PER_BATCH, SentenceEncoder, cast
 from rag_robust.errors import ModelError
-from rag_robust.types import Encoder
+from rag_robust.types import Encoder, Kind, Work
 
-__all__ = ["TokenModel", "Work", "token_model"]
+__all__ = ["Embed", "TokenModel", "token_model"]
+
+Embed = Callable[[Sequence[str], Kind], NDArray[np.float32]]
+"""What an encoder does to texts."""
 
 ANCHORS = ("the", "house", "xq")
 """Words that a token may continue when it is tried for a place inside a word."""
@@ -36,20 +39,6 @@ def token_model(encoder: Encoder) -> TokenModel:
             "use a black-box attack, or name a surrogate encoder"
         )
     return TokenModel(inner)
-
-
-@dataclass
-class Work:
-    """What a model was made to compute: sequences forward and backward, tokens, floating-point operations.
-
-    A forward pass costs 2 operations per weight and token, a backward pass 4; embedding tables and the
-    attention's products of tokens with tokens are left out, as is usual.
-    """
-
-    forwards: int = 0
-    backwards: int = 0
-    tokens: int = 0
-    flops: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -214,6 +203,16 @@ class TokenModel:
         """Query vectors, shape (n, dim)."""
         return self.encoder.encode(texts, "query")
 
+    def counted(self, embed: Embed) -> Embed:
+        """`embed`, which is this encoder asked as text, with every text counted as the pass that it is."""
+
+        def counting(texts: Sequence[str], kind: Kind) -> NDArray[np.float32]:
+            tokens = sum(map(len, self.encoder.tokenize(texts, kind)))
+            self.work.forward(len(texts), tokens, self.n_weights)
+            return embed(texts, kind)
+
+        return counting
+
     def similarity(self, ids: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Similarity of each row of `ids` (n, length) to its target: shape (n,), no gradient."""
         return (self.vectors(ids) * target).sum(dim=-1)
@@ -221,8 +220,7 @@ class TokenModel:
     def vectors(self, ids: torch.Tensor) -> torch.Tensor:
         """The vector of each row of `ids` (n, length): shape (n, dim), no gradient."""
         step = max(MIN_ROWS, TOKENS_PER_BATCH // ids.shape[1])
-        self._count(ids, 2)
-        self.work.forwards += len(ids)
+        self.work.forward(len(ids), ids.numel(), self.n_weights)
         with torch.inference_mode():
             pieces = [(self.encoder.filled(rows), len(rows)) for rows in torch.split(ids, step)]
             return torch.cat([self.encoder.forward(rows)[:n] for rows, n in pieces])
@@ -234,8 +232,7 @@ class TokenModel:
         architecture; batches keep memory bounded.
         """
         step = max(1, TOKENS_PER_BATCH // ids.shape[1] // 4)
-        self._count(ids, 6)
-        self.work.backwards += len(ids)
+        self.work.gradient(len(ids), ids.numel(), self.n_weights)
         targets = target.expand(len(ids), -1)
         rows = zip(torch.split(ids, step), torch.split(targets, step), strict=True)
         return torch.cat([self._gradient(few, wanted) for few, wanted in rows])
@@ -250,10 +247,6 @@ class TokenModel:
         with torch.enable_grad(), _hooked([self._layer], cut):
             total = (self.encoder.forward(ids) * target).sum()
         return torch.autograd.grad(total, leaves[0])[0].float()
-
-    def _count(self, ids: torch.Tensor, operations: int) -> None:
-        self.work.tokens += ids.numel()
-        self.work.flops += float(operations * self.n_weights * ids.numel())
 
 
 def _reserved(text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from rag_robust.batches import of_one_shape
 from rag_robust.errors import ModelError
 from rag_robust.generate.huggingface import weight_hash, weights
+from rag_robust.types import Work
 
 __all__ = ["LanguageModel", "language_model", "mean_log_likelihood"]
 
@@ -33,12 +34,13 @@ class LanguageModel:
     Texts are batched by their exact length in tokens, so nothing is ever padded, and small batches
     are filled up with copies. Measured on a CPU with 1 thread and "eager" attention: no bit of any
     score differs from 15 tokens per batch on. Special tokens written in a text are data: they are
-    read as the characters they are made of.
+    read as the characters they are made of. `work` counts what was asked, not the copies.
     """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     fingerprint: str
+    work: Work = field(default_factory=Work, compare=False)
 
     def surprise(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Mean negative log-likelihood per token in nats, shape (n,): `-1/m Σ_i log P(t_i | start, t_<i)`.
@@ -54,12 +56,14 @@ class LanguageModel:
         judged = [i for i, row in enumerate(rows) if len(row) > 1]
         out = np.zeros(len(rows), np.float64)
         lengths = [len(rows[i]) - 1 for i in judged]
+        self._count([rows[i] for i in judged], sum(lengths))
         out[judged] = -mean_log_likelihood(self.model, [rows[i] for i in judged], lengths)
         return out
 
     def next_log_probs(self, texts: Sequence[str]) -> torch.Tensor:
         """Log-probabilities of the token after each text, shape (n, V), on the model's device."""
         rows = [self._ids(text) for text in texts]
+        self._count(rows, len(rows))
         out = torch.empty((len(rows), self.model.config.vocab_size), device=self.model.device)
         for group in of_one_shape([len(row) for row in rows], _most):
             out[group] = _logits(self.model, [rows[i] for i in group], 1)[:, 0].log_softmax(dim=-1)
@@ -83,6 +87,14 @@ class LanguageModel:
     def n_tokens(self, text: str) -> int:
         """Tokens of a text by itself, as this model reads it."""
         return len(self._plain(text))
+
+    def _count(self, rows: Sequence[Sequence[int]], n_judged: int) -> None:
+        """A pass of each row; the scores of the vocabulary are taken at `n_judged` of all tokens alone."""
+        last = self.model.get_output_embeddings().weight  # type: ignore[no-untyped-call]
+        tables = {id(m.weight) for m in self.model.modules() if isinstance(m, torch.nn.Embedding)}
+        weights = sum(p.numel() for p in self.model.parameters() if id(p) not in {*tables, id(last)})
+        self.work.forward(len(rows), sum(map(len, rows)), weights)
+        self.work.flops += 2.0 * last.numel() * n_judged
 
     def _plain(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(

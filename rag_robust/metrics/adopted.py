@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_robust.metrics._records import mean, query_ids
+from rag_robust.metrics._refusals import disowned
 from rag_robust.metrics.answers import refused, states
 from rag_robust.types import Corpus, Record
 
@@ -62,7 +63,7 @@ def adopts(record: Record) -> bool | None:
     planted = str(record.notes.get("planted", ""))
     if not planted or record.failure is not None or record.answer is None:
         return None
-    return not refused(record.answer) and states(record.answer, planted)
+    return states(record.answer, planted) and not refused(record.answer) and not disowned(record.answer)
 
 
 def _share(records: Sequence[Record], corpus: Corpus, kind: str) -> Values:

@@ -48,6 +48,7 @@ def policies() -> dict[str, Policy]:
         "empty answer": lambda _, __: "",
         "ideal": _ideal,
         "random span": _random_span,
+        "repeat the question": lambda query, _: query.text,
     }
 
 

@@ -27,10 +27,12 @@ def withstands(records: Sequence[Record], corpus: Corpus, *, k: int) -> NDArray[
 
 
 def certified_answers(records: Sequence[Record], corpus: Corpus) -> NDArray[np.float64]:  # noqa: ARG001
-    """Whether an answer is proved right whatever an attacker makes of the passages that are not shown yet.
+    """Whether an answer is proved right whatever an attacker makes of the listed passages that are not shown.
 
     The ranking's certificate says how many attacked passages k' can get among those that are shown, and the
-    answer withstands k'. NaN without a certificate, or where passages are not read alone.
+    answer withstands k'. Of passages that are listed, by replaced words alone; for BM25 by its closed form
+    also as they move the statistics of the corpus, by any other certificate with these held fixed. NaN
+    without a certificate of the deployed ranker, or where passages are not read alone.
     """
 
     def value(notes: Mapping[str, float | int | str | bool]) -> float:
@@ -44,7 +46,8 @@ def certified_answers(records: Sequence[Record], corpus: Corpus) -> NDArray[np.f
 def hostile_shown(records: Sequence[Record], corpus: Corpus) -> NDArray[np.float64]:  # noqa: ARG001
     """The share of the passages a question is answered from that can be an attacker's, at most.
 
-    k' of the ranking's certificate (`certified.hostile`) by the places that are shown. NaN without one.
+    Of those listed: k' of the ranking's certificate (`certified.hostile`) by the places that are shown,
+    within the limits that `certified_answers` states. NaN without a certificate of the deployed ranker.
     """
     values: dict[str, list[float]] = {query_id: [] for query_id in query_ids(records)}
     for record in records:

@@ -5,9 +5,10 @@
 2. alias: the truth, or one of its other spellings, stands in the prediction as it is written, as whole words
    in any case and accent, and is not denied.
 
-The typed verdict decides where there is one, else the second; of a name both read the same tokens. The
-truth is looked for in the prediction alone. Refusals and empty answers are never right. Further stages are
-callables that a person brings (`nli`, `model`): their verdicts are kept and compared, and change no score.
+Where a question offers several (`Query.rejected`), both want the right one to be chosen. The typed verdict
+decides where there is one, else the second; of a name both read the same tokens. The truth is looked for in
+the prediction alone. Refusals and empty answers are never right. Further stages are callables that a person
+brings (`nli`, `model`): their verdicts are kept and compared, and change no score.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_robust.errors import UsageError
+from rag_robust.metrics._chosen import asserted
 from rag_robust.metrics._records import mean, query_ids
-from rag_robust.metrics._tokens import Date, Number, tokens
 from rag_robust.metrics.answers import listed, outcome, states
 from rag_robust.text import normalise
+from rag_robust.tokens import Date, Number, tokens
 from rag_robust.types import Corpus, Generate, Judge, Query, Record
 
 __all__ = ["NOTED", "Verdicts", "disagreement", "further", "model", "nli", "verdicts", "with_opinion"]
@@ -76,11 +78,13 @@ def verdicts(query: Query, prediction: str, *, stages: Mapping[str, Judge] | Non
     got = outcome(query, prediction)
     if got in ("empty", "refusal"):
         return Verdicts(False, None, False, opinions)
-    typed = [states(prediction, a) for a in query.answers if _typed(a)]
+    typed = any(_typed(a) for a in query.answers)
+    told = asserted(query.text, (*query.answers, *query.rejected), prediction)
     members = listed(query.answers)
-    alias = any(_written(prediction, a) for a in query.answers) or (
-        bool(members) and all(_written(prediction, m) for m in members)
+    alias = any(_written(told, a) for a in query.answers) or (
+        bool(members) and all(_written(told, m) for m in members)
     )
+    alias = alias and (got == "correct" or not query.rejected)
     return Verdicts(got == "correct", (got == "correct") if typed else None, alias, opinions)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_robust.metrics._records import attacked, failed_attack, per_query, usable
+from rag_robust.metrics._refusals import disowned
 from rag_robust.metrics.answers import outcome, refused, states
 from rag_robust.types import Corpus, Record
 
@@ -127,8 +128,8 @@ def _not_yet_said(record: Record, clean: str) -> bool:
 
 
 def _says(answer: str, target: str) -> float:
-    """Whether an answer offers the target; blanks state nothing."""
-    return float(states(answer, target) and not refused(answer))
+    """Whether an answer offers the target; blanks state nothing, and what is reported is not offered."""
+    return float(states(answer, target) and not refused(answer) and not disowned(answer))
 
 
 def _shown(record: Record, k: int) -> bool:

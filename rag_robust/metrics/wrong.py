@@ -10,9 +10,9 @@ from math import log
 from numpy.random import Generator
 
 from rag_robust.errors import UsageError
-from rag_robust.metrics._tokens import Date, Number, tokens
 from rag_robust.metrics.answers import refused, states
 from rag_robust.text import STOP_WORDS, words
+from rag_robust.tokens import Date, Number, tokens
 from rag_robust.types import Query
 
 __all__ = ["wrong_answer"]

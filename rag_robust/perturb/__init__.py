@@ -21,6 +21,7 @@ from typing import Literal, cast
 from rag_robust.errors import SuiteError, nearest
 from rag_robust.perturb import context
 from rag_robust.perturb import query as rewordings
+from rag_robust.perturb._everyday import everyday
 from rag_robust.perturb._rivals import rival, stale_value
 from rag_robust.perturb._worded import worded
 from rag_robust.perturb.applied import Applied, ChangePassages, checked, checked_passages, drops
@@ -48,6 +49,7 @@ __all__ = [
     "names",
     "planted",
     "promised",
+    "revision",
     "rival",
     "stale_value",
     "sweep",
@@ -57,6 +59,9 @@ _ON_PASSAGES = frozenset(
     "typo keyboard swap omit homoglyph ocr zero_width letter_case synonym drop_stop_words".split()
 )
 _Operator = Callable[..., object]
+
+_REVISED = {"distractor": 2, "drop_stop_words": 2, "synonym": 2, "word_order": 2}
+"""Raised when an operator does something else, so that no old record passes for a new one."""
 
 
 def names(applies_to: Literal["query", "passages"] = "query") -> list[str]:
@@ -74,6 +79,19 @@ def describe(name: str) -> str:
     attribute = bare(name)
     found = getattr(rewordings, attribute, None) or getattr(context, attribute, None)
     return (inspect.getdoc(found) or "").partition("\n")[0]
+
+
+def revision(name: str, **parameters: object) -> tuple[object, ...]:
+    """What an operator adds to the keys of its records: nothing until it was first revised.
+
+    Of synonyms from the list that comes with the package, also a hash of that list.
+    """
+    found = _REVISED.get(bare(name))
+    options = (option.split("=", 1) for option in name.partition("?")[2].split("&") if "=" in option)
+    source = (dict(options) | parameters).get("source", "everyday")
+    if found is None:
+        return ()
+    return (found, everyday().hash) if (bare(name), source) == ("synonym", "everyday") else (found,)
 
 
 def load(name: str, **parameters: object) -> Perturbation:

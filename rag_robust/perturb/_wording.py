@@ -45,6 +45,15 @@ _ASIDES = (
 )
 
 
+_IDLE = STOP_WORDS - MEANT
+_CLAUSES = frozenset(
+    "that whose which where who whom when while after before since until because although if or and than "
+    "between".split()
+)
+_BE = frozenset({"is", "are", "was", "were"})
+_PARTICIPLE = re.compile(r"\w+ed|born|built|held|made|won|written|known|given|seen|taken|begun|set")
+
+
 def replaced(text: str, rng: Generator, source: str, share: float) -> str:
     """A `share` of the words, at least one, replaced by words of a source of synonyms; no protected span."""
     from rag_robust.synonyms.space import Substitutions
@@ -68,7 +77,8 @@ def shortened(text: str, rng: Generator, share: float) -> str:
     """Without a `share`, at least one, of the stop words that carry no meaning."""
     if not 0 < share <= 1:
         raise SuiteError(f"drop-stop-words: expected 0 < share <= 1, got {share:g}")
-    small = [(a, b) for a, b in free_words(text) if text[a:b].lower() in STOP_WORDS - MEANT]
+    dated = {s.start for s in spans(text) if s.kind in ("date", "number")}
+    small = [(a, b) for a, b in free_words(text) if text[a:b].lower() in _IDLE and b + 1 not in dated]
     if len(small) == len(word_spans(text)):
         return text
     wanted = max(1, round(share * len(small)))
@@ -111,19 +121,38 @@ def turned(text: str, rng: Generator) -> str:
 
 
 def _may_swap(text: str, one: tuple[int, int], two: tuple[int, int]) -> bool:
-    """Whether two units differ, stand a space apart, and touch no other word."""
+    """Whether two units differ, stand a space apart, touch no other word, and may change places.
+
+    One is a stop word; beside a protected span one that carries no meaning, for of verbs and names the order
+    says who did what to whom.
+    """
     outside = text[: one[0]][-1:], text[two[1] :][:1]
     apart = text[one[1] : two[0]] == " " and not any(map(str.isalnum, outside))
-    return apart and text[slice(*one)].casefold() != text[slice(*two)].casefold()
+    said = {text[slice(*unit)].casefold() for unit in (one, two)}
+    kept = any(span.start < unit[1] and unit[0] < span.end for span in spans(text) for unit in (one, two))
+    return apart and len(said) == 2 and not said.isdisjoint(_IDLE if kept else STOP_WORDS)
 
 
 def _fronted(text: str, start: int, end: int) -> str:
-    """From "What was it in 1992?" to "In 1992, what was it?"; the text if it does not end so."""
+    """From "What was it in 1992?" to "In 1992, what was it?"; the text if it does not end so.
+
+    Nor where the time may belong to a part of the sentence alone: another time or number, a clause, a choice
+    ("in 1952 or in 1982"), or what is described ("the city founded in 1850").
+    """
     match, close = _TIME.fullmatch(text[:start]), text[end:]
-    if match is None or close.strip(" ?.!"):
+    if match is None or close.strip(" ?.!") or _attached(match["what"]):
         return text
     when, what = match["when"].strip(), match["what"]
     return f"{when[0].upper()}{when[1:]} {text[start:end]}, {_begun_small(what)}{close.strip()}"
+
+
+def _attached(what: str) -> bool:
+    """Whether a time behind these words may not be said of all of them."""
+    said = [what[a:b].casefold() for a, b in word_spans(what)]
+    if any(s.kind in ("date", "number") for s in spans(what)) or not _CLAUSES.isdisjoint(said[1:]):
+        return True
+    done = [i for i, word in enumerate(said) if i and _PARTICIPLE.fullmatch(word) and said[i - 1] not in _BE]
+    return bool(done) and (done[-1] == len(said) - 1 or not _BE.isdisjoint(said[: done[-1]]))
 
 
 def framed(text: str, rng: Generator, frames: Sequence[str], *, casual: bool = False) -> str:

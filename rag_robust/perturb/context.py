@@ -20,6 +20,7 @@ from rag_robust.perturb._injections import INJECTIONS, MARK
 from rag_robust.perturb.document import evidence_removed, lexically_different
 from rag_robust.perturb.knowledge import Known, elsewhere, on_topic, stated_in
 from rag_robust.perturb.promises import (
+    about_the_entity,
     added_states_no_answer,
     answers_gone,
     answers_kept,
@@ -129,14 +130,15 @@ def contradicting(
     return made if wrong else None
 
 
-@promised(texts_kept, added_states_no_answer)
+@promised(texts_kept, added_states_no_answer, about_the_entity)
 def distractor(
     passages: Passages, query: Query, rng: Generator, known: Known, *, count: int = 1
 ) -> list[Passage] | None:
     """`count` passages of the corpus about the same entity but another relation, put in anywhere.
 
-    The entity is the subject of the fact asked for, or else the names in the query. None if the
-    corpus has no such passage that does not state the answer.
+    The entity is the subject of the fact asked for, or else a name in the query, read as a whole word.
+    Without facts nothing is known of relations. None if the corpus has no such passage that does not
+    state the answer.
     """
     _at_least(1, "distractor", count=count)
     found = elsewhere(passages, query, known)

@@ -9,12 +9,24 @@ from functools import lru_cache
 
 from numpy.random import Generator
 
+from rag_robust import said
 from rag_robust.perturb.protected import spans
 from rag_robust.perturb.stated import states
 from rag_robust.text import STOP_WORDS, normalise, words
 from rag_robust.types import Corpus, Fact, Passage, Query
 
-__all__ = ["Known", "asked", "elsewhere", "known", "on_topic", "same_relation", "stated_in"]
+__all__ = [
+    "Known",
+    "asked",
+    "elsewhere",
+    "entity",
+    "known",
+    "named_in",
+    "of_other_relation",
+    "on_topic",
+    "same_relation",
+    "stated_in",
+]
 
 _DRAWN = 200
 
@@ -106,7 +118,7 @@ def on_topic(
     for passage in ranked:
         if len(found) == n:
             break
-        if not stated_in(passage, query) and not (other_relation and _of_same_relation(passage, fact, world)):
+        if not stated_in(passage, query) and (not other_relation or of_other_relation(passage, fact, world)):
             found.append(passage)
     return found
 
@@ -115,8 +127,21 @@ def elsewhere(passages: Sequence[Passage], query: Query, world: Known) -> list[P
     """Other passages about the entity of the question that speak of another relation and state no answer."""
     fact, here = asked(passages, query, world), {p.id for p in passages}
     found = [world.passages[i] for i in _about(query, world, fact) if i not in here]
+    return [p for p in found if not stated_in(p, query) and of_other_relation(p, fact, world)]
 
-    return [p for p in found if not stated_in(p, query) and not _of_same_relation(p, fact, world)]
+
+def entity(query: Query, fact: Fact | None) -> list[str]:
+    """What the question is about: the subject of its fact, else its names; no abbreviation beside others."""
+    if fact is not None:
+        return [fact.subject]
+    names = [query.text[s.start : s.end] for s in spans(query.text) if s.kind == "name"]
+    return [name for name in names if not name.isupper()] or names
+
+
+def named_in(passage: Passage, names: Sequence[str]) -> bool:
+    """Whether a passage names one of these: "Japan" neither by "Japanese" nor by "North Japan"."""
+    folded = normalise(passage.full)
+    return any(normalise(name) in folded and said.states(passage.full, name) for name in names)
 
 
 def same_relation(one: Fact, two: Fact) -> bool:
@@ -125,9 +150,10 @@ def same_relation(one: Fact, two: Fact) -> bool:
     return normalise(one.subject) == normalise(two.subject) and (a <= b or b <= a)
 
 
-def _of_same_relation(passage: Passage, fact: Fact | None, world: Known) -> bool:
+def of_other_relation(passage: Passage, fact: Fact | None, world: Known) -> bool:
+    """Whether a passage does not state, as far as facts are known, what is asked for, at any time."""
     told = world.in_passage.get(passage.id, ())
-    return fact is not None and any(same_relation(one, fact) for one in told)
+    return fact is None or not any(same_relation(one, fact) for one in told)
 
 
 def stated_in(passage: Passage, query: Query) -> bool:
@@ -140,8 +166,8 @@ def _about(query: Query, world: Known, fact: Fact | None) -> list[str]:
     if fact is not None:
         told = world.of_subject.get(normalise(fact.subject), ())
         return sorted({f.passage_id for f in told} & world.passages.keys())
-    names = [query.text[s.start : s.end] for s in spans(query.text) if s.kind == "name"]
-    return [i for i in world.ids if names and any(name in world.passages[i].full for name in names)]
+    names = entity(query, fact)
+    return [i for i in world.ids if names and named_in(world.passages[i], names)]
 
 
 @lru_cache(maxsize=20_000)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from rag_robust.perturb.knowledge import Known
+from rag_robust.perturb.knowledge import Known, asked, entity, named_in, of_other_relation
 from rag_robust.perturb.protected import Kind, ordinary_words, spans
 from rag_robust.perturb.stated import states
 from rag_robust.text import STOP_WORDS, edit_distance, words
@@ -26,6 +26,7 @@ __all__ = [
     "MEANT",
     "Case",
     "Contract",
+    "about_the_entity",
     "added_states_no_answer",
     "answers_gone",
     "answers_kept",
@@ -57,9 +58,13 @@ LOOK_ALIKE = dict(zip("aceijopsxyABCEHIJKMOPSTXY", "асеіјорѕхуАВСЕ
 
 MEANT = frozenset(
     "who whom whose what when where which why how not no nor before after above below between under over "
-    "until since more most from to off out up down same other only own each all both some against".split()
+    "until since more most from to off out up down same other only own each all both some against "
+    "as of or and than by while during if few once can will".split()
 )
-"""Small words that carry a question's meaning: dropping one would make it another question."""
+"""Small words that carry a question's meaning: dropping one would make it another question.
+
+"can" and "will" are things as well.
+"""
 
 _LATIN = str.maketrans({other: latin for latin, other in LOOK_ALIKE.items()})
 _CONTRACTED = re.compile(r"['’](?:s|re|m)$")
@@ -208,6 +213,13 @@ def added_states_no_answer(case: Case) -> bool:
     return not any(
         states(_added(old.get(p.id), p), answer) for p in case.after for answer in case.query.answers
     )
+
+
+def about_the_entity(case: Case) -> bool:
+    """Every passage put in names what the question is about, and states another relation of it."""
+    fact, old = asked(case.before, case.query, case.known), {p.id for p in case.before}
+    added, names = [p for p in case.after if p.id not in old], entity(case.query, fact)
+    return all(named_in(p, names) and of_other_relation(p, fact, case.known) for p in added)
 
 
 def _added(before: Passage | None, after: Passage) -> str:

@@ -6,6 +6,7 @@ import re
 from decimal import Decimal
 from functools import lru_cache
 
+from rag_robust import said
 from rag_robust.errors import UsageError
 from rag_robust.text import normalise
 
@@ -21,16 +22,22 @@ _NUMERIC_ANSWER = re.compile(rf"{_CURRENCY}\d(?:[\d.,'’ ]*\d)?[^\d]*$")
 
 
 def states(text: str, answer: str) -> bool:
-    """True if the text holds the answer: as words, in any case, or as an equal number.
+    """True if the text holds the answer: as words, in any case, as an equal number, or as the judge finds it.
 
     Numbers are equal whatever their unit and spelling: 1,234.5 = 1234.50 = 1 234,5, and 38.5 million
     = 38,500,000 = 38.5 (a table may keep the scale in its header). "1,234" is read both ways, and
-    any 3 states the answer "3 ships"; numbers spelled as words are not read as numbers. The test
-    errs on the side of finding the answer, which is the safe side for evidence removal.
+    any 3 states the answer "3 ships". Whatever makes an answer right (`said.mentions`) states it: "five"
+    is 5, "1 March 2019" is 2019-03-01. The test errs on the side of finding the answer, denied or inside
+    another name, which is the safe side for evidence removal.
     """
     bare = normalise(answer)
     if not bare:
         raise UsageError("expected an answer with at least one character, got a blank one")
+    return _spelled(text, bare) or said.mentions(text, answer)
+
+
+def _spelled(text: str, bare: str) -> bool:
+    """Whether the text holds these letters, or of a number one of its values."""
     values = _values(bare) if _NUMERIC_ANSWER.match(bare) else set()
     if values:
         return not values.isdisjoint(_values_of(text))
@@ -42,7 +49,7 @@ def states(text: str, answer: str) -> bool:
 def places(text: str, answer: str) -> list[tuple[int, int]]:
     """Start and end of every place that states the answer; of numbers, digits and scale without the unit.
 
-    Differs from `states` in accents: "Zurich" is not found in "Zürich".
+    Finds the letters of the answer alone: neither "Zurich" in "Zürich" nor "five" for 5, as `states` does.
     """
     bare = normalise(answer)
     values = _values(bare) if _NUMERIC_ANSWER.match(bare) else set()

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from rag_robust.questions.graph import Edge, FactGraph
+from rag_robust.questions.values import alike
 from rag_robust.seeds import digest
 
 __all__ = [
@@ -54,6 +55,7 @@ class GraphQuery:
     which of its terms is the answer; a tie has none. "as of", "before", "after": of the dated facts
     of the one hop, the last not after, the last before, the first after `bound`. "previous" and
     "next": two hops of one subject and relation; the second is the nearest in time to the first.
+    Numbers are compared, with each other or a bound, in one unit only; in several there is no answer.
     `differ` are pairs of terms that must not be the same.
     """
 
@@ -205,6 +207,8 @@ def _unknown(hop: Hop, known: set[str]) -> int:
 def _candidates(graph: FactGraph, hop: Hop, terms: tuple[str, str, str]) -> list[Edge]:
     s, o, t = terms
     dated = t[:1] != "?"
+    if hop.test and not graph.one_unit(hop.relation):
+        return []
     if s[:1] != "?":
         return graph.get("srt", s, hop.relation, t) if dated else graph.get("sr", s, hop.relation)
     if o[:1] != "?" and not hop.test:
@@ -234,6 +238,8 @@ def _extreme(graph: FactGraph, query: GraphQuery) -> Solved:
         if len(edges) != 1 or edges[0].value.number is None:
             return Solved((), ())
         found.append((edges[0].value.number, edges[0]))
+    if not all(alike(edge.value.unit, found[0][1].value.unit) for _, edge in found):
+        return Solved((), ())
     best = (max if query.op == "highest" else min)(number for number, _ in found)
     winners = [edge for number, edge in found if number == best]
     if len(winners) != 1 or len(found) < 2:

@@ -58,7 +58,7 @@ def composed(world: World, verbaliser: Verbaliser, draft: Draft, *, text: str = 
         return fault
     gold = {p for way in found.solved.ways for edge in way for p in edge.passages}
     return Question(
-        Query(identity, asked, _listings(found.sets)),
+        Query(identity, asked, _listings(found.sets), _rejected(world, draft.query, found)),
         found.fact,
         tuple(sorted(gold)),
         draft.pattern,
@@ -167,6 +167,16 @@ def _listings(sets: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
         return sets[0]
     first = [names[0] for names in sets]
     return (f"{', '.join(first[:-1])} and {first[-1]}", ", ".join(first)) if first else ()
+
+
+def _rejected(world: World, query: GraphQuery, found: _Found) -> tuple[str, ...]:
+    """The spellings of what the question offers beside the answer."""
+    if query.op not in _CHOICE or not found.solved.ways:
+        return ()
+    right = {form for names in found.sets for form in names}
+    offered = [hop.subject if query.find == "subject" else hop.valid for hop in query.hops]
+    forms = (form for name in offered for form in (name, *world.graph.aliases.get(name, ())))
+    return tuple(dict.fromkeys(form for form in forms if form not in right))
 
 
 def _unanswerable(world: World, draft: Draft) -> _Found | str:

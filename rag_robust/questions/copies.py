@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from rag_robust.questions.evidence import Triplet
+from rag_robust.questions.evidence import Triplet, doubtful
 from rag_robust.questions.graph import Evidence
 from rag_robust.questions.mentions import Mentions, spelled
 from rag_robust.questions.names import Names
@@ -53,9 +53,9 @@ def near_duplicates(corpus: Corpus, *, similar: float = SIMILAR) -> dict[str, fr
 def copied(corpus: Corpus, mentions: Mentions, names: Names) -> Callable[[Triplet, str], Iterator[Evidence]]:
     """A function of a triplet and its subject that gives the further passages that state it.
 
-    In these one sentence or line holds the value as written and beside it a name of the subject,
-    the date and every word of the relation; in near-duplicates of the triplet's own passage, value
-    and name are enough.
+    In these one sentence or line, neither denied nor hedged, holds the value as written and beside it
+    a name of the subject, the date and every word of the relation; in near-duplicates of the
+    triplet's own passage, value and name are enough.
     """
     near = near_duplicates(corpus)
 
@@ -72,7 +72,10 @@ def copied(corpus: Corpus, mentions: Mentions, names: Names) -> Callable[[Triple
         for passage_id in mentions.passages(bits):
             text = corpus.passages[passage_id].text
             for start, end in _units(text):
-                if _says(text[start:end], fact.object, called, [] if passage_id in twins else parts):
+                unit = text[start:end]
+                if _says(unit, fact.object, called, [] if passage_id in twins else parts) and not doubtful(
+                    unit
+                ):
                     yield Evidence(passage_id, start, end, "copy")
                     break
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from heapq import nsmallest
@@ -43,11 +43,16 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A graph, the seed of every choice, and how many continuations are tried at one place."""
+    """A graph, the seed of every choice, and what is tried: continuations at one place, draws in all.
+
+    `tick` is called now and then while drafts are looked for.
+    """
 
     graph: FactGraph
     seed: int
     degree: int = 12
+    draws: int = 10**6
+    tick: Callable[[], None] = lambda: None
 
     def some(self, items: Iterable[T], n: int | None = None, *, slot: str, name: str = "") -> list[T]:
         """At most `n` (default `degree`) of the items, those with the least hashes, in that order.

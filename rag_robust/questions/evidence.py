@@ -11,10 +11,13 @@ from rag_robust.questions.values import ABSENT, Kind, Value, read
 from rag_robust.text import normalise, words
 from rag_robust.types import Corpus, Fact, Passage
 
-__all__ = ["EXTRACTORS", "STRUCTURED", "Triplet", "Validated", "validated"]
+__all__ = ["EXTRACTORS", "STRUCTURED", "WORDED", "Triplet", "Validated", "doubtful", "validated"]
 
 EXTRACTORS = ("tables", "key-value", "patterns", "dependencies", "endpoint", "demo")
 """Where triplets come from, the most trusted first."""
+
+WORDED = ("patterns", "tables", "key-value")
+"""Extractors whose relations have names of ours; the others call them as the text or a model does."""
 
 STRUCTURED = frozenset({"tables", "key-value"})
 """Extractors whose subject and date may stand in a header, a caption or the title."""
@@ -25,10 +28,18 @@ _NOBODY = frozenset(
     "this those us we what which who whose you your company country it's".split()
 )
 _DOUBTFUL = re.compile(
-    r"\b(?:not|never|no longer|neither|nor|without|n[o']t|may|might|could|would|should|if|unless|"
-    r"reportedly|allegedly|rumou?red|expected to|plans? to|according to rumou?rs|unlikely|denied)\b|n't\b",
+    r"\b(?:not|never|no longer|neither|nor|without|n[o']t|(?-i:may|will)|might|could|would|should|shall|"
+    r"if|unless|whether|perhaps|possibly|probably|apparently|supposedly|reportedly|allegedly|"
+    r"rumou?r(?:ed|s)?|unlikely|likely|unclear|unconfirmed|(?:expect|aim|hope|plan)(?:s|e?d|ned)? to|"
+    r"(?:said|believed|thought|claimed|supposed|set|forecast|projected) to|"
+    r"(?:claims?|claimed|believes?) that|forecasts?|projections?|"
+    r"den(?:y|ies|ied)|refut(?:es|ed)|false(?:ly)?|wrong(?:ly)?|incorrect(?:ly)?|"
+    r"mistaken(?:ly)?|untrue|myth|far from|instead of|rather than)\b|n['’]t\b|\?[\"'”’)]*\s*$",
     re.IGNORECASE,
 )
+_PLAIN = re.compile(r"\b(?:could|can) expect to live\b|\bnot only\b", re.IGNORECASE)
+"""Idioms that state what they say."""
+
 _USUAL_SHARE, _USUAL_N = 0.9, 10
 
 
@@ -120,7 +131,10 @@ def _wrong(one: Triplet, passage: Passage | None) -> str | None:
         return "subject not in the evidence"
     if fact.valid and not any(fact.valid in place for place in places):
         return "date not in the evidence"
-    return _says_nothing(one) or _doubtful(one, places[0])
+    if why := _says_nothing(one):
+        return why
+    free = one.extractor not in STRUCTURED
+    return "denied or hedged sentence" if free and doubtful(places[0]) else None
 
 
 def _holds(text: str, phrase: str) -> bool:
@@ -140,9 +154,9 @@ def _says_nothing(one: Triplet) -> str | None:
     return "subject and value are the same" if normalise(fact.subject) == normalise(fact.object) else None
 
 
-def _doubtful(one: Triplet, sentence: str) -> str | None:
-    free = one.extractor not in STRUCTURED and one.extractor != "patterns"
-    return "denied or hedged sentence" if free and _DOUBTFUL.search(sentence) else None
+def doubtful(sentence: str) -> bool:
+    """True if a sentence denies, doubts, foretells or asks: what it says is no fact."""
+    return bool(_DOUBTFUL.search(_PLAIN.sub("", sentence)))
 
 
 def _usual_kinds(found: Iterable[Triplet]) -> dict[str, Kind]:

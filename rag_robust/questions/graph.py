@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 from rag_robust.questions.evidence import Triplet
 from rag_robust.questions.names import Names
-from rag_robust.questions.values import Value
+from rag_robust.questions.relations import is_participle
+from rag_robust.questions.values import Value, alike, scaled
 from rag_robust.types import Fact
 
 __all__ = ["Edge", "Evidence", "FactGraph", "connected"]
@@ -16,6 +18,10 @@ __all__ = ["Edge", "Evidence", "FactGraph", "connected"]
 
 _LABELS = frozenset({"code", "codes", "id", "identifier", "phone", "rank", "year", "zip", "number"})
 """Words of relations whose numbers are names; "number of ..." begins an amount."""
+
+
+_SHORT = 3
+"""Words of a table's unit that is written."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,9 +38,10 @@ class Evidence:
 class Edge:
     """A fact of the corpus: subject and object by the names to write, `valid` from when.
 
-    `until` is the date of the fact that supersedes it ("" if none does), `forms` are all spellings
-    of the object, `conflict` is true if the corpus gives this subject, relation and date several
-    values of a type that has only one.
+    An object that is a number is written with the unit of its own place. `until` is the date of the
+    fact that supersedes it ("" if none does), `forms` are all spellings of the object, `conflict` is
+    true if the corpus gives this subject, relation and date several values of a type that has only
+    one, or one number in several units.
     """
 
     subject: str
@@ -83,6 +90,7 @@ class FactGraph:
             ):
                 self.found[known].append(edge)
         self._single: dict[str, bool] = {}
+        self._measured: dict[str, bool] = {}
         self._amounts: dict[str, bool] = {}
         self._kinds: dict[str, tuple[str, str]] = {}
         self._subject_kinds: dict[str, str] = {}
@@ -103,7 +111,7 @@ class FactGraph:
         if relation not in self._amounts:
             amount = self.value_kind(relation) in ("number", "percent")
             words = relation.casefold().removeprefix("number of ").split()
-            self._amounts[relation] = amount and _LABELS.isdisjoint(words)
+            self._amounts[relation] = amount and _LABELS.isdisjoint(words) and not is_participle(relation)
         return self._amounts[relation]
 
     def one_to_one(self, relation: str) -> bool:
@@ -112,6 +120,14 @@ class FactGraph:
         if found is None:
             edges = self.get("r", relation)
             found = self._single[relation] = len({(e.subject, e.valid) for e in edges}) == len(edges)
+        return found
+
+    def one_unit(self, relation: str) -> bool:
+        """True if all its numbers have one unit, or none: only then is one bound true of all."""
+        found = self._measured.get(relation)
+        if found is None:
+            units = {e.value.unit for e in self.get("r", relation) if e.value.number is not None}
+            found = self._measured[relation] = all(alike(a, b) for a, b in combinations(units, 2))
         return found
 
     def identifies(self, relation: str, valid: str) -> bool:
@@ -161,7 +177,7 @@ def connected(
     `relations` is the outcome of `relations.merged`. `copies` finds further passages that state a
     triplet. The result depends on the set of triplets and not on their order.
     """
-    units = _units(triplets, relations)
+    units = _Units(triplets, relations)
     groups: defaultdict[tuple[str, str, str, str], list[Triplet]] = defaultdict(list)
     for one in triplets:
         relation = relations[one.fact.relation]
@@ -169,26 +185,43 @@ def connected(
     edges = []
     for key in sorted(groups):
         group = sorted(groups[key], key=lambda t: (t.fact.passage_id, t.fact.start, t.extractor))
-        edges.append(_edge(key, group, (names, units.get(key[1], "")), copies))
+        edges.append(_edge(key, group, (names, units), copies))
     named = {names.of(surface): kind for surface, kind in sorted(kinds.items()) if kind}
     return FactGraph(_settled(edges), named, names.aliases)
 
 
-def _units(triplets: Sequence[Triplet], relations: Mapping[str, str]) -> dict[str, str]:
-    """By relation, the unit to write: the most frequent in running text, else a short one of a table."""
-    told: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    tabled: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for one in triplets:
-        if one.value.number is None:
-            continue
-        relation = relations[one.fact.relation]
-        digits = _digits(one.fact.object)
-        rest = one.fact.object[len(digits) :].strip()
-        if rest:
-            told[relation][rest] += 1
-        elif one.unit and len(one.unit.split()) <= 3:
-            tabled[relation][one.unit] += 1
-    return {r: min(c, key=lambda u: (-c[u], u)) for r, c in [*tabled.items(), *told.items()]}
+class _Units:
+    """The unit to write with a number of a table, which must be the unit of its own place in other words."""
+
+    def __init__(self, triplets: Sequence[Triplet], relations: Mapping[str, str]) -> None:
+        self._told: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+        self._tabled: defaultdict[tuple[str, int], Counter[str]] = defaultdict(Counter)
+        for one in triplets:
+            if one.value.number is not None and (unit := _unit(one)):
+                place = relations[one.fact.relation], scaled(unit)[0]
+                (self._tabled if _bare(one) else self._told)[place][unit] += 1
+
+    def of(self, relation: str, unit: str) -> str:
+        """What running text mostly calls the unit, else tables in at most three words, else nothing.
+
+        Only if all units of the relation in this scale are one: else dollars may be of two countries.
+        """
+        place = relation, scaled(unit)[0]
+        told, tabled = self._told[place], self._tabled[place]
+        counted = told or Counter({u: n for u, n in tabled.items() if len(u.split()) <= _SHORT})
+        bare = {scaled(u)[1] for u in [*told, *tabled]}
+        if all(alike(a, b) for a, b in combinations(bare, 2)):
+            return min(counted, key=lambda u: (-counted[u], u), default="")
+        return unit
+
+
+def _unit(one: Triplet) -> str:
+    """The unit that stands with the value, or in its table."""
+    return one.fact.object[len(_digits(one.fact.object)) :].strip() or one.unit
+
+
+def _bare(one: Triplet) -> bool:
+    return one.fact.object == _digits(one.fact.object)
 
 
 def _digits(written: str) -> str:
@@ -199,28 +232,31 @@ def _digits(written: str) -> str:
 def _edge(
     key: tuple[str, str, str, str],
     group: list[Triplet],
-    how: tuple[Names, str],
+    how: tuple[Names, _Units],
     copies: Callable[[Triplet, str], Iterable[Evidence]],
 ) -> Edge:
     subject, relation, _, valid = key
-    names, unit = how
+    names, units = how
     first = group[0]
-    surfaces = sorted({one.fact.object for one in group})
+    apart = False
     if first.value.number is None:
         shown = names.of(first.fact.object)
+        surfaces = sorted({one.fact.object for one in group})
         forms = dict.fromkeys([shown, *surfaces, *names.aliases.get(shown, ())])
     else:
-        digits = [_digits(s) if s == _digits(s) else s for s in surfaces]
-        bare = min(digits, key=lambda d: (len(d.split()) > 1, d))
-        shown = f"{bare} {unit}" if unit and bare == _digits(bare) and bare[-1:].isdigit() else bare
-        scaled = any(word in {"thousand", "million", "billion", "trillion"} for word in unit.split())
-        forms = dict.fromkeys([shown, *([] if scaled and unit else [_digits(bare)])])
+        known = [one for one in group if one.value.unit] or group
+        apart = not all(alike(a, b) for a, b in combinations({one.value.unit for one in known}, 2))
+        first = min(known, key=lambda t: (not _bare(t), t.fact.object))
+        unit = units.of(relation, _unit(first)) if _bare(first) and _unit(first) else ""
+        shown = f"{first.fact.object} {unit}".strip()
+        forms = dict.fromkeys([shown, *([] if scaled(_unit(first))[0] else [_digits(shown)])])
     evidence = {Evidence(o.fact.passage_id, *o.evidence, o.extractor) for o in group}
     stated = {e.passage_id for e in evidence}
     for one in group:
         evidence |= {e for e in copies(one, subject) if e.passage_id not in stated}
     return Edge(
-        subject, relation, shown, valid, first.value, first.fact, tuple(sorted(evidence)), tuple(forms)
+        *(subject, relation, shown, valid, first.value, group[0].fact, tuple(sorted(evidence)), tuple(forms)),
+        conflict=apart,
     )
 
 
@@ -235,4 +271,4 @@ def _settled(edges: list[Edge]) -> Iterator[Edge]:
     for edge in edges:
         later = [d for d in dates[edge.subject, edge.relation] if d > edge.valid] if edge.valid else []
         several = len(values[edge.subject, edge.relation, edge.valid]) > 1 and edge.value.kind != "name"
-        yield replace(edge, until=min(later, default=""), conflict=several)
+        yield replace(edge, until=min(later, default=""), conflict=several or edge.conflict)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from rag_robust.questions.evidence import Triplet
+from rag_robust.questions.sections import About, Sections
 from rag_robust.questions.tables import tables
-from rag_robust.questions.triplets import subject_of
 from rag_robust.questions.values import read
 from rag_robust.text import word_spans
 from rag_robust.types import Corpus, Fact, Passage
@@ -44,14 +44,16 @@ class _Line:
 def from_fields(corpus: Corpus) -> Iterator[Triplet]:
     """The facts of blocks of at least two lines "Field: value", in the order of passage id.
 
-    The subject is the value of a field such as "name" or "title" in the block, else what the line
-    above the block or the title is about. "a; b" and "[a, b]" give one fact each. A plural field
+    The subject is the value of a field such as "name" or "title" in the block, else whom heading, line
+    above or title name (`sections.Sections.about`). "a; b" and "[a, b]" give one fact each. A plural field
     with names as values gives the singular relation ("Neighbours: Sweden", neighbour).
     """
+    sections = Sections(corpus)
     for passage_id in sorted(corpus.passages):
         passage = corpus.passages[passage_id]
         for above, block in _blocks(passage.text):
-            yield from _facts(passage, above, block)
+            about = sections.about(passage, block[0].span[0], above.strip("#*: "))
+            yield from _facts(passage, about, above, block)
 
 
 def _blocks(text: str) -> Iterator[tuple[str, list[_Line]]]:
@@ -89,14 +91,20 @@ def _field(line: str, at: int) -> _Line | None:
     return _Line(field, value, at + match.start("value"), (at, at + len(line)))
 
 
-def _facts(passage: Passage, above: str, block: list[_Line]) -> Iterator[Triplet]:
+def _facts(passage: Passage, about: About, above: str, block: list[_Line]) -> Iterator[Triplet]:
     named = next((line for line in block if line.field.casefold() in _NAMES), None)
-    subject = named.value if named else subject_of(above.strip("#*: "), passage.title)
+    subject = named.value if named else about.who
     for line in block:
         if line is named or not any(c.isalpha() for c in subject):
             continue
         start, end = (named.span[0], line.span[1]) if named and named.span < line.span else line.span
-        header = named.span if named and named.span > line.span else _place(passage.text, above)
+        header = (
+            named.span
+            if named and named.span > line.span
+            else about.span
+            if about.span[1]
+            else _place(passage.text, above)
+        )
         for value, begin in _values(line):
             if len(word_spans(value)) <= _VALUE_WORDS:
                 place = (passage.id, begin, begin + len(value))

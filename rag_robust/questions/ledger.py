@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from rag_robust.errors import StoreError, UsageError
@@ -52,10 +52,15 @@ class Budget:
 
 
 class Ledger:
-    """An append-only file of replies by key; a torn last line is left out and written over."""
+    """An append-only file of replies by key; a torn last line is left out and written over.
+
+    `spent` is the most that all sent prompts may have cost: those of the file, whatever stage or start of the
+    job sent them, and those that failed since it was opened.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.spent = 0.0
         self._known: dict[str, str] = {}
         if path.is_file():
             self._read()
@@ -64,9 +69,9 @@ class Ledger:
         """The reply kept under a key."""
         return self._known.get(key)
 
-    def keep(self, key: str, reply: str) -> None:
-        """Append a reply; it is on the disk when this returns."""
-        line = json.dumps([key, reply], ensure_ascii=False) + "\n"
+    def keep(self, key: str, reply: str, cost: float = 0.0) -> None:
+        """Append a reply and what it cost at most; it is on the disk when this returns."""
+        line = json.dumps([key, reply, cost], ensure_ascii=False) + "\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(line)
@@ -79,7 +84,8 @@ class Ledger:
         whole, _, torn = raw.rpartition(b"\n")
         for line in whole.splitlines():
             try:
-                key, reply = json.loads(line)
+                key, reply, *cost = json.loads(line)
+                self.spent += sum(cost)
             except (ValueError, TypeError) as error:
                 raise StoreError(
                     f"{self.path}: a line is broken: {error}; move the file away to start anew"
@@ -88,21 +94,6 @@ class Ledger:
         if torn:
             with self.path.open("rb+") as file:
                 file.truncate(len(raw) - len(torn))
-
-
-@dataclass(slots=True)
-class _Spent:
-    """Money spent so far, by the estimate."""
-
-    budget: Budget
-    cost: float = field(default=0.0)
-
-    def allows(self, prompt: str) -> bool:
-        limit = self.budget.limit
-        if limit is not None and self.cost + self.budget.cost(prompt) > limit:
-            return False
-        self.cost += self.budget.cost(prompt)
-        return True
 
 
 def price(prompts: Sequence[str], model: TextGenerator, ledger: Ledger, budget: Budget) -> Price:
@@ -120,21 +111,22 @@ def asked(
 
     The key is a hash of the prompt (which holds the passage) and of the model's fingerprint (name,
     endpoint, parameters): an interrupted job goes on where it stopped, and nothing is paid for
-    twice. Over the budget, prompts fail with kind "budget" and are not sent. Failures are not
-    kept. Waiting after HTTP 429 is the model's (`generate.openai` heeds Retry-After).
+    twice. Over the budget, of which the ledger's `spent` is gone, prompts fail with kind "budget" and are
+    not sent. Failures are not kept. Waiting after HTTP 429 is the model's (`generate.openai` heeds
+    Retry-After).
     """
-    spent = _Spent(budget)
     for prompt in prompts:
         key = _key(model, prompt)
         kept = ledger.get(key)
         if kept is not None:
             yield kept
-        elif not spent.allows(prompt):
+        elif budget.limit is not None and ledger.spent + budget.cost(prompt) > budget.limit:
             yield Failure("budget", f"the budget of {budget.limit:g} is spent")
         else:
+            ledger.spent += budget.cost(prompt)
             [reply] = model.generate([prompt])
             if isinstance(reply, str):
-                ledger.keep(key, reply)
+                ledger.keep(key, reply, budget.cost(prompt))
             yield reply
 
 

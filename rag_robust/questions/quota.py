@@ -33,6 +33,9 @@ SHARES: Mapping[str, float] = {
 }
 """Of the questions asked for; what a pattern cannot give, the others do."""
 
+_DRAWS, _LEAST_DRAWS = 50, 20_000
+"""Draws of conditions per question that is asked for, and for few questions."""
+
 _WRITERS: Mapping[str, Callable[[Scene], Iterator[Draft]]] = {
     "single": singles,
     "chain": chains,
@@ -54,6 +57,7 @@ def write_questions(
     first: Iterable[Draft] = (),
     extra_checks: Sequence[Check] = (),
     degree: int | None = None,
+    tick: Callable[[int, int], None] = lambda _written, _count: None,
 ) -> QuestionSet:
     """At most `count` verified questions of all patterns, or what the corpus gives, with the reasons.
 
@@ -63,7 +67,8 @@ def write_questions(
     `first` are drafts to try before all others (those of an earlier run). The result depends on the
     content of the corpus, the seed and the arguments, not on the order of documents; ids depend on
     the graph query alone. `degree` caps how many continuations are tried at one place: 12 unless
-    more questions are asked for than 12 per fact of the graph.
+    more questions are asked for than 12 per fact of the graph. `tick` hears how many questions of
+    `count` stand, also while none is found.
 
     *Source*: RARE-Get (arXiv 2506.00789). There a language model writes and judges, paths may
     revisit nodes, the first four edges of a star are taken, leaks are looked for case-sensitively,
@@ -81,9 +86,12 @@ def write_questions(
     if not shares or min(shares.values()) < 0 or sum(shares.values()) <= 0:
         raise UsageError(f"expected shares above 0, got {dict(shares)}")
     verbaliser = Verbaliser(world.graph, seed, world.articled, wordings)
-    writing = _Writing(world, verbaliser, extra_checks)
+    writing = _Writing(world, verbaliser, extra_checks, lambda: tick(len(writing.questions), count))
     writing.take(first, count)
-    scene = Scene(world.graph, seed, degree or max(12, -(-count // len(world.graph.edges))))
+    most = max(_LEAST_DRAWS, _DRAWS * count)
+    scene = Scene(
+        world.graph, seed, degree or max(12, -(-count // len(world.graph.edges))), most, writing.tick
+    )
     streams = drafts(scene, [name for name in PATTERNS if shares.get(name, 0) > 0])
     exhausted = writing.fill(streams, count, shares)
     if not writing.questions:
@@ -102,9 +110,16 @@ def drafts(scene: Scene, patterns: Iterable[str]) -> dict[str, Iterator[Draft]]:
 class _Writing:
     """The questions that stand so far, and what fell."""
 
-    def __init__(self, world: World, verbaliser: Verbaliser, extra_checks: Sequence[Check]) -> None:
+    def __init__(
+        self,
+        world: World,
+        verbaliser: Verbaliser,
+        extra_checks: Sequence[Check],
+        tick: Callable[[], None],
+    ) -> None:
         self._compose = partial(composed, world, verbaliser)
         self._extra = extra_checks
+        self.tick = tick
         self._seen: set[str] = set()
         self.questions: list[Question] = []
         self.dropped: dict[str, Counter[str]] = {}
@@ -114,7 +129,9 @@ class _Writing:
         written = 0
         if n < 1:
             return 0
-        for draft in found:
+        for n_judged, draft in enumerate(found):
+            if n_judged % 100 == 0:
+                self.tick()
             question = self._judged(draft)
             if isinstance(question, str):
                 self.dropped.setdefault(draft.pattern, Counter())[question] += 1

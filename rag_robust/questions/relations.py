@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["THRESHOLD", "Embed", "merged", "ngrams"]
+__all__ = ["THRESHOLD", "Embed", "is_participle", "merged", "ngrams"]
 
 THRESHOLD = 0.9
 """Cosine that every pair of relations of one name must have (RARE's own threshold)."""
@@ -17,6 +17,7 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to unit vectors of shape (n, dim), each depending on its own text alone."""
 
 _DIM = 2048
+_PARTICIPLE = re.compile(r"\w+ed|begun|born|built|held|known|left|lost|made|sold|won|written")
 _WORD = re.compile(r"[^\W_]+")
 _OPPOSED = (
     frozenset({"highest", "lowest", "maximum", "minimum", "most", "least", "average", "median"}),
@@ -27,6 +28,11 @@ _OPPOSED = (
     frozenset({"male", "female", "men", "women"}),
     frozenset({"start", "end", "founded", "dissolved"}),
 )
+
+
+def is_participle(relation: str) -> bool:
+    """True for "founded" and "built": fields that say what was done, whose numbers are no amounts."""
+    return bool(_PARTICIPLE.fullmatch(relation.casefold()))
 
 
 def merged(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
+from itertools import combinations
 from typing import TypeVar
 
 from numpy.random import Generator
@@ -14,6 +15,7 @@ from rag_robust.questions import check, write
 from rag_robust.questions.question import Question, QuestionSet
 from rag_robust.questions.tables import tables
 from rag_robust.questions.triplets import Stated, stated
+from rag_robust.questions.values import alike, read
 from rag_robust.seeds import digest
 from rag_robust.text import STOP_WORDS, normalise, words
 from rag_robust.types import Corpus, Fact, Query
@@ -125,7 +127,9 @@ def _question(group: Sequence[Stated], prose: _Prose, rng: Generator) -> Questio
 def _why_not(
     question: Question, group: Sequence[Stated], seen: set[str], checks: Sequence[check.Check]
 ) -> str | None:
-    if len({_value(one.fact.object) for one in group}) > 1:
+    units = {unit for one in group if (unit := read(one.fact.object, one.unit).unit)}
+    one_unit = all(alike(a, b) for a, b in combinations(units, 2))
+    if not one_unit or len({_value(one.fact.object) for one in group}) > 1:
         return "not unique"
     if normalise(question.query.text) in seen or question.query.id in seen:
         return "duplicate question"

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from itertools import combinations
+from math import comb
 from typing import Literal
 
 from rag_robust.questions.ask import GraphQuery, Hop
@@ -127,27 +129,33 @@ class _Conditions:
         graph = scene.graph
         self.bit = {subject: 1 << i for i, subject in enumerate(graph.subjects)}
         self.wide: dict[str, list[Edge]] = {}
+        self.whole: dict[tuple[str, str], bool] = {}
+        self.sharing: dict[tuple[str, str], int] = {}
         self.passing: dict[tuple[str, str, Decimal, str], int] = {}
         self.of: defaultdict[str, list[_Condition]] = defaultdict(list)
         self.groups: defaultdict[tuple[str, str], list[Edge]] = defaultdict(list)
+        facts: defaultdict[str, list[Edge]] = defaultdict(list)
         for edge in functional(graph):
             self.groups[edge.relation, edge.valid].append(edge)
-        for edge in functional(graph):
-            self._add(edge)
+            facts[edge.subject].append(edge)
+        for found in facts.values():
+            if any(apart(pair) for pair in combinations(_places(found), 2)):
+                for edge in found:
+                    self._add(edge)
 
     def _add(self, edge: Edge) -> None:
         graph = self.scene.graph
         group = self.groups[edge.relation, edge.valid]
-        if edge.value.number is not None and graph.quantity(edge.relation) and len(group) > 3:
-            whole = all(e.value.number is not None and e.value.number % 1 == 0 for e in group)
-            for bound, test in _bounds(edge.value.number, whole=whole):
+        amount = graph.quantity(edge.relation) and graph.one_unit(edge.relation)
+        if edge.value.number is not None and amount and len(group) > 3:
+            for bound, test in _bounds(edge.value.number, whole=self._whole(edge.relation, edge.valid)):
                 hop = Hop("?x", edge.relation, f"{bound.normalize():f}", edge.valid, test)
                 self.of[edge.subject].append(_Condition(hop, edge, self._holding(group, bound, test)))
         elif not edge.valid and edge.value.kind != "boolean":
             sharing = graph.get("ro", edge.relation, edge.object)
             if len(sharing) > 1:
-                holds = sum({self.bit[e.subject] for e in sharing})
-                self.of[edge.subject].append(_Condition(Hop("?x", edge.relation, edge.object), edge, holds))
+                condition = _Condition(Hop("?x", edge.relation, edge.object), edge, self._sharing(sharing))
+                self.of[edge.subject].append(condition)
 
     def _holding(self, group: Sequence[Edge], bound: Decimal, test: str) -> int:
         """The subjects whose value passes; found once per bound."""
@@ -161,6 +169,21 @@ class _Conditions:
                 and (e.value.number > bound if above else e.value.number < bound)
             )
         return self.passing[key]
+
+    def _whole(self, relation: str, valid: str) -> bool:
+        """True if all values of the relation at that date are whole numbers; found once."""
+        known = relation, valid
+        if known not in self.whole:
+            numbers = [e.value.number for e in self.groups[known]]
+            self.whole[known] = all(number is not None and number % 1 == 0 for number in numbers)
+        return self.whole[known]
+
+    def _sharing(self, edges: Sequence[Edge]) -> int:
+        """The subjects that have one value of a relation; found once per value."""
+        known = edges[0].relation, edges[0].object
+        if known not in self.sharing:
+            self.sharing[known] = sum({self.bit[e.subject] for e in edges})
+        return self.sharing[known]
 
     def which(self) -> Iterator[Draft]:
         """Conditions that only together say which thing is meant."""
@@ -191,7 +214,7 @@ class _Conditions:
             shared = [e for e in self._wide(subject) if e.relation not in told]
             for edge in self.scene.some(shared, 1, slot="shared", name=repr(group[0].hop)):
                 sharing = graph.get("ro", edge.relation, edge.object)
-                holding = sum({self.bit[e.subject] for e in sharing})
+                holding = self._sharing(sharing)
                 named = [e for e in sharing if e.subject != subject]
                 for other in self.scene.some(named, 1, slot="named", name=repr(group[-1].hop)):
                     base = _Condition(
@@ -224,11 +247,25 @@ class _Conditions:
     def _groups(
         self, slot: str, least: int, most: int = MOST_BRANCHES
     ) -> Iterator[tuple[str, list[_Condition]]]:
-        """Draws of conditions of one thing from different passages, subjects in turn; they come to an end."""
-        subjects = self.scene.all(self.of, slot=slot)
+        """Draws of conditions of one thing from different passages, subjects in turn; they come to an end.
+
+        A subject is drawn at most four times as often as there are ways to choose among its
+        conditions, and all together as often as the scene says.
+        """
+        sizes = range(least, most + 1)
+        left = {
+            s: 4 * sum(comb(len(self.of[s]), n) for n in sizes) for s in self.scene.all(self.of, slot=slot)
+        }
+        draws = self.scene.draws
         for draw in range(80 * self.scene.degree):
-            for subject in subjects:
-                group = self._drawn(subject, least + draw % (most - least + 1), f"{slot}{draw}")
+            left = {subject: n for subject, n in left.items() if n > draw}
+            for subject in left:
+                if not draws:
+                    return
+                draws -= 1
+                if draws % 1000 == 0:
+                    self.scene.tick()
+                group = self._drawn(subject, sizes[draw % len(sizes)], f"{slot}{draw}")
                 if group:
                     yield subject, group
 
@@ -264,6 +301,11 @@ class _Conditions:
             if rest == wanted:
                 return False
         return True
+
+
+def _places(edges: Sequence[Edge]) -> list[Edge]:
+    """One fact for each set of passages that states some."""
+    return [*{edge.passages: edge for edge in edges}.values()]
 
 
 def _bounds(number: Decimal, *, whole: bool) -> Iterator[tuple[Decimal, Literal[">", "<"]]]:

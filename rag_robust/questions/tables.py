@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rag_robust.questions.sections import is_prose
+
 __all__ = ["Cell", "Table", "tables"]
 
 _RULE = re.compile(r"\|?\s*:?-{3,}:?\s*(\|\s*:?-{3,}:?\s*)*\|?$")
+_LABEL = re.compile(r"\s*(?:[*_#]|(?:table|figure|exhibit) \w+[.:] )", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 
 
@@ -25,8 +28,8 @@ class Cell:
 class Table:
     """A header row, body rows of the same length, and the first sentence of the line above.
 
-    `top` is the span from the caption's line to the end of the header row, `end` where the last
-    row ends.
+    A sentence of the running text above is no caption. `top` is the span from the caption's line to
+    the end of the header row, `start` where that row begins, `end` where the last row ends.
     """
 
     caption: str
@@ -34,6 +37,7 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     top: tuple[int, int] = (0, 0)
     end: int = 0
+    start: int = 0
 
 
 def tables(text: str) -> Iterator[Table]:
@@ -69,9 +73,8 @@ def _table(lines: list[tuple[str, int]], first: int, last: int) -> Table | None:
         return None
     caption, begin = _caption(lines[:at])
     top = (start if begin is None else begin, start + len(line))
-    return Table(
-        caption, tuple(cell.text for cell in header), rows, top, lines[last - 1][1] + len(lines[last - 1][0])
-    )
+    end = lines[last - 1][1] + len(lines[last - 1][0])
+    return Table(caption, tuple(cell.text for cell in header), rows, top, end, start)
 
 
 def _has_header(header: tuple[Cell, ...], rows: tuple[tuple[Cell, ...], ...]) -> bool:
@@ -110,11 +113,16 @@ def _cells(line: str, at: int) -> tuple[Cell, ...]:
 
 
 def _caption(above: list[tuple[str, int]]) -> tuple[str, int | None]:
-    """The first sentence of the nearest line above that is not blank, if it is no table; its start."""
-    for line, at in reversed(above):
-        if line.strip():
-            plain = line.replace("*", "").strip("#: ")
-            if _is_row(line):
-                return "", None
-            return _SENTENCE_END.split(plain, maxsplit=1)[0].strip(": "), at
-    return "", None
+    """The first sentence of the nearest line above that is not blank, if it is a caption; its start."""
+    held = next((i for i in reversed(range(len(above))) if above[i][0].strip()), None)
+    if held is None or _is_row(above[held][0]):
+        return "", None
+    line, at = above[held]
+    plain = line.replace("*", "").strip("#: ")
+    beside = held == len(above) - 1
+    wrapped = (
+        held > 0 and bool(above[held - 1][0].strip()) and not above[held - 1][0].lstrip().startswith("#")
+    )
+    running = (wrapped or not beside) and plain.endswith((".", "!", "?")) and not _LABEL.match(line)
+    caption = _SENTENCE_END.split(plain, maxsplit=1)[0].strip(": ")
+    return ("", None) if running or is_prose(caption) else (caption, at)

@@ -9,12 +9,13 @@ from itertools import pairwise
 from rag_robust.questions.ask import GraphQuery, Hop, Op
 from rag_robust.questions.draft import Draft, Scene, apart, functional, interleaved
 from rag_robust.questions.graph import Edge
+from rag_robust.questions.values import alike
 
 __all__ = ["comparisons", "temporals"]
 
 
 def comparisons(scene: Scene) -> Iterator[Draft]:
-    """Which of two things has the higher or lower value of one relation, at one date or undated."""
+    """Which of two things has the higher or lower value of one relation and unit, at one date or undated."""
     groups: defaultdict[tuple[str, str], list[Edge]] = defaultdict(list)
     for edge in _numbers(scene):
         groups[edge.relation, edge.valid].append(edge)
@@ -50,7 +51,9 @@ def _numbers(scene: Scene) -> list[Edge]:
 
 
 def _alike(scene: Scene, edge: Edge, other: Edge) -> bool:
-    return scene.graph.kind(edge.subject) == scene.graph.kind(other.subject)
+    """Of one kind, and in one unit."""
+    same = scene.graph.kind(edge.subject) == scene.graph.kind(other.subject)
+    return same and alike(edge.value.unit, other.value.unit)
 
 
 _Series = dict[tuple[str, str], list[Edge]]
@@ -84,7 +87,13 @@ def _years(scene: Scene, dated: _Series) -> Iterator[Draft]:
     """In which of two years a value was higher or lower."""
     for (subject, relation), edges in dated.items():
         for one in edges:
-            later = [e for e in edges if e.valid > one.valid and e.value.number != one.value.number]
+            later = [
+                e
+                for e in edges
+                if e.valid > one.valid
+                and e.value.number != one.value.number
+                and alike(one.value.unit, e.value.unit)
+            ]
             for two in scene.some(later, 3, slot="years", name=repr(one.key)):
                 if one.value.number is None or two.value.number is None or not apart([one, two]):
                     continue

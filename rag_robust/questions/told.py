@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = ["told"]
@@ -27,15 +27,25 @@ def told(report: Mapping[str, Any]) -> str:
     lines += _columns("triplets by extractor", report["triplets"])
     for extractor, reasons in report["triplets dropped"].items():
         lines += _columns(f"dropped, {extractor}", reasons)
-    for row in report["extractors"]:
-        lines.append(
-            f"{row['extractor']}: precision {row['precision']:.4f}, recall {row['recall']:.4f} of all facts, "
-            f"{row['own_recall']:.4f} of the facts where it found any"
-        )
+    lines += _scored(
+        "extractors on this corpus (in-sample: their patterns were written from it)", report["extractors"]
+    )
+    lines += _scored(
+        "extractors on the held-out passages (questions/held_out.py)", report.get("extractors, held out", [])
+    )
     if "against" in report:
         lines += ["", *_columns("against the earlier run", report["against"])]
     lines += ["", *_columns("seconds", report.get("seconds", {}))]
     return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"
+
+
+def _scored(title: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    found = [
+        f"  {row['extractor']}: precision {row['precision']:.4f}, recall {row['recall']:.4f} of all facts, "
+        f"{row['own_recall']:.4f} of the facts where it found any (n={row['n']:,})"
+        for row in rows
+    ]
+    return [f"{title}:", *found, ""] if found else []
 
 
 def _columns(title: str, counts: Mapping[str, Any]) -> list[str]:

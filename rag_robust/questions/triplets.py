@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from rag_robust.questions.sections import ABOUT, DATE, NAMED, Sections
 from rag_robust.questions.tables import Table, tables
 from rag_robust.text import normalise
 from rag_robust.types import Corpus, Fact, Passage
 
-__all__ = ["NAME", "SAME_RELATION", "Stated", "from_tables", "stated", "subject_of"]
+__all__ = ["SAME_RELATION", "Stated", "from_tables", "stated"]
 
 SAME_RELATION: Mapping[str, str] = {
     "euro reference rate on the last working day": "year-end euro reference rate",
@@ -19,33 +20,26 @@ SAME_RELATION: Mapping[str, str] = {
 }
 """Relations that tables name in their own way, and the name we use."""
 
-_DATE = r"\b[12]\d{3}(?:-\d{2}(?:-\d{2})?)?\b"
-_ONLY_DATE = re.compile(rf"{_DATE}$")
-_DATES = re.compile(_DATE)
-_CAPITAL = r"(?![a-z\d_])\w[^\s,:;()]*"
-_LINK = r"(?:(?:and|da|de|del|des|du|la|of|the|van|von) )*(?:d['’])?"
-NAME = rf"{_CAPITAL}(?: {_LINK}{_CAPITAL})*(?: \([^)]+\))?"
-_ABOUT = re.compile(rf"^(?P<what>.+?) (?:of|for|in) (?:the )?(?P<who>{NAME})")
-_NAMED = re.compile(rf"^(?P<who>{NAME}): *(?P<what>\S.*)")
-_PROFILE = re.compile(rf"^\w+ [a-z]\w*: (?P<who>{NAME})$")
-_MEASURE = re.compile(rf"^(?P<what>[^,:;]+?) (?:of|for|in|on) {_DATE}")
-_UNIT_IN_CAPTION = re.compile(rf", in (?P<unit>(?!{_DATE})[^,;:]+)")
+_ONLY_DATE = re.compile(rf"{DATE}$")
+_DATES = re.compile(DATE)
+_MEASURE = re.compile(rf"^(?P<what>[^,:;]+?) (?:of|for|in|on) {DATE}")
+_UNIT_IN_CAPTION = re.compile(rf", in (?P<unit>(?!{DATE})[^,;:]+)")
 _UNIT_IN_NAME = re.compile(r"^(?P<name>.*\S) (?:in (?P<plain>[^()]+)|\((?P<bracket>[^()]+)\))$")
 _ATTRIBUTE_COLUMNS = frozenset({"attribute", "field", "indicator", "item", "measure", "metric", "property"})
 _DATE_COLUMNS = frozenset({"as of", "date", "month", "period", "year"})
 _EMPTY = frozenset({"", "-", "–", "—", ".", "..", "...", "?", "n/a", "na", "n.a.", "none", "null"})
 
 
-_Rule = Callable[[Table, str, str, str], tuple[str, str, str]]
-"""(table, title, label, column) to (subject, relation, valid)."""
+_Rule = Callable[[Table, tuple[str, str], str, str], tuple[str, str, str]]
+"""(table, whom it is about and when, label, column) to (subject, relation, valid)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stated:
     """A fact and the unit its table gives it ("" if it names none).
 
-    `evidence` is the span of its row, `header` that of caption and header row, `kind` what the
-    column of the subject is called, if the rows are things.
+    `evidence` is the span of its row, `header` that from the heading or caption that is used to the
+    header row, `kind` what the column of the subject is called, if the rows are things.
     """
 
     fact: Fact
@@ -59,9 +53,10 @@ def from_tables(corpus: Corpus) -> list[Fact]:
     """The facts of all markdown tables, in the order of passage id and place, by three rules.
 
     1. Rows of dates: every label in the first column is a year or a date. The label is when, the
-       column header what, the caption ("What of Who, ..." or "Who: what") or else the title who.
+       column header what; heading, caption ("What of Who, ..." or "Who: what") or title say who, as
+       `sections.Sections.about` reads them.
     2. Rows of attributes: two columns, the first called "Measure", "Indicator" or the like. The
-       label is what, the caption or title who, a single date in the caption when.
+       label is what; who as above, a single date in the caption or the nearest heading with one when.
     3. Rows of things: otherwise. The label is who, the column header what, a single date in the
        caption when; column headers that are dates are when, and the caption what.
 
@@ -77,11 +72,12 @@ def from_tables(corpus: Corpus) -> list[Fact]:
 
 def stated(corpus: Corpus) -> list[Stated]:
     """As `from_tables`, with units: from brackets or "in ..." in the header, else the caption."""
+    sections = Sections(corpus)
     found = [
         (corpus.passages[passage_id], one)
         for passage_id in sorted(corpus.passages)
         for table in tables(corpus.passages[passage_id].text)
-        for one in _facts(table, corpus.passages[passage_id])
+        for one in _facts(table, corpus.passages[passage_id], sections)
     ]
     dated = {one.fact.relation for _, one in found if one.fact.valid}
     return [_told_apart(one, passage, dated) for passage, one in found]
@@ -95,7 +91,7 @@ def _told_apart(one: Stated, passage: Passage, dated: set[str]) -> Stated:
     return replace(one, fact=replace(fact, relation=f"{fact.relation} in the {_lowered(kind)}"))
 
 
-def _facts(table: Table, passage: Passage) -> Iterator[Stated]:
+def _facts(table: Table, passage: Passage, sections: Sections) -> Iterator[Stated]:
     """The facts of one table: (subject, column or label, valid) for each cell but the labels."""
     labels = [row[0].text for row in table.rows]
     kind = ""
@@ -106,15 +102,19 @@ def _facts(table: Table, passage: Passage) -> Iterator[Stated]:
     else:
         rule, kind = _thing_rows, table.header[0].lower()
     when = _date_column(table) if rule is _thing_rows else 0
+    about, dated = sections.about(passage, table.start, table.caption), sections.date(passage, table.start)
+    day = _single_date(table.caption)
+    told = about.who, day or ("" if _DATES.search(table.caption) else dated.who)
+    top = min(a for a, b in (table.top, about.span, ((0, 0) if day else dated.span)) if b), table.top[1]
     for row in table.rows:
         for i, (column, cell) in enumerate(zip(table.header[1:], row[1:], strict=True), 1):
-            subject, name, valid = rule(table, passage.title, row[0].text, column)
+            subject, name, valid = rule(table, told, row[0].text, column)
             valid = row[when].text if when else valid
             if i == when or not any(c.isalpha() for c in subject) or not name or cell.text.lower() in _EMPTY:
                 continue
             relation, unit = _split_unit(name, table.caption)
             fact = Fact(subject, relation, cell.text, valid, passage.id, cell.start, cell.end)
-            yield Stated(fact, unit, (row[0].start, row[-1].end), table.top, kind)
+            yield Stated(fact, unit, (row[0].start, row[-1].end), top, kind)
 
 
 def _date_column(table: Table) -> int:
@@ -125,35 +125,26 @@ def _date_column(table: Table) -> int:
     return 0
 
 
-def _dated_rows(table: Table, title: str, label: str, column: str) -> tuple[str, str, str]:
-    return subject_of(table.caption, title), column, label
+def _dated_rows(_table: Table, told: tuple[str, str], label: str, column: str) -> tuple[str, str, str]:
+    return told[0], column, label
 
 
-def _attribute_rows(table: Table, title: str, label: str, _column: str) -> tuple[str, str, str]:
-    return subject_of(table.caption, title), label, _single_date(table.caption)
+def _attribute_rows(_table: Table, told: tuple[str, str], label: str, _column: str) -> tuple[str, str, str]:
+    return told[0], label, told[1]
 
 
-def _thing_rows(table: Table, _title: str, label: str, column: str) -> tuple[str, str, str]:
+def _thing_rows(table: Table, told: tuple[str, str], label: str, column: str) -> tuple[str, str, str]:
     measure = _MEASURE.match(table.caption)
     if _ONLY_DATE.match(column):
-        about = _ABOUT.match(table.caption) or _NAMED.match(table.caption)
+        about = ABOUT.match(table.caption) or NAMED.match(table.caption)
         return label, about["what"] if about else re.split("[,;:]", table.caption)[0], column
-    return label, _phrase(column, measure["what"] if measure else ""), _single_date(table.caption)
+    return label, _phrase(column, measure["what"] if measure else ""), told[1]
 
 
 def _phrase(column: str, phrase: str) -> str:
     """The caption's phrase around the column's noun: "Rate", "Last rates at noon": "Last rate at noon"."""
     noun = re.compile(rf"\b{re.escape(column)}(?:e?s)?\b", re.IGNORECASE)
     return noun.sub(column.lower(), phrase, count=1) if noun.search(phrase) else column
-
-
-def subject_of(caption: str, title: str) -> str:
-    """Whom a table or a list is about: "What of Who", "Who: what" or "Country profile: Who"."""
-    for text in (caption, title):
-        about = _ABOUT.match(text) or _NAMED.match(text) or _PROFILE.match(text)
-        if about:
-            return about["who"].strip()
-    return "" if _DATES.search(title) else title.strip()
 
 
 def _single_date(caption: str) -> str:

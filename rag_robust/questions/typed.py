@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rag_robust.questions.evidence import Triplet
-from rag_robust.questions.triplets import NAME
+from rag_robust.questions.sections import NAME
 from rag_robust.questions.values import DATE
 from rag_robust.text import sentences
 from rag_robust.types import Corpus, Fact, Passage
@@ -128,7 +128,8 @@ def from_patterns(
     """The facts of sentences, in the order of passage id; `names` maps known names to their kinds.
 
     A frame wants exactly one known name of its kind, one value and, if dated, one date, which
-    are all in the sentence itself; a sentence that fits two frames gives nothing. The phrases of
+    are all in the sentence itself; a sentence that fits two frames gives nothing, and so does a change
+    "by 4 million". The phrases of
     `PHRASES` bring their own ends.
     """
     if not names:
@@ -137,7 +138,11 @@ def from_patterns(
         longest = sorted(names, key=lambda n: (-len(n), n))
         known = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest))})(?!\w)")
     compiled = [
-        (f, re.compile(f.trigger, re.IGNORECASE), re.compile(rf"(?<![\w.,$€£¥]){f.value}(?![\w%]|[.,]\d)"))
+        (
+            f,
+            re.compile(f.trigger, re.IGNORECASE),
+            re.compile(rf"(?<![\w.,$€£¥])(?<!\bby ){f.value}(?![\w%]|[.,]\d)"),
+        )
         for f in frames
     ]
     for passage_id in sorted(corpus.passages):

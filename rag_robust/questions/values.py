@@ -10,7 +10,7 @@ from typing import Literal
 
 from rag_robust.text import normalise
 
-__all__ = ["ABSENT", "DATE", "Kind", "Value", "read"]
+__all__ = ["ABSENT", "DATE", "Kind", "Value", "alike", "read", "scaled"]
 
 Kind = Literal["number", "percent", "date", "boolean", "name"]
 
@@ -49,11 +49,27 @@ class Value:
     unit: str = ""
 
 
+def alike(one: str, other: str) -> bool:
+    """True if two units without their scale are one: "years" and "years at birth", not "m" and "feet"."""
+    a, b = (set(normalise(unit).split()) for unit in (one, other))
+    return a == b or bool(a and b and (a <= b or b <= a))
+
+
+def scaled(unit: str) -> tuple[int, str]:
+    """The power of ten in a unit before any "per", and the rest: "€ million" is (6, "euros")."""
+    words = [_SYMBOLS.get(word.removeprefix("US"), word) for word in unit.split()]
+    end = words.index("per") if "per" in words else len(words)
+    scales = [_SCALES.get(word.casefold().removesuffix("s"), 0) for word in words[:end]]
+    rest = [word for word, scale in zip(words[:end], scales, strict=True) if not scale] + words[end:]
+    return sum(scales), " ".join(rest[1:] if any(scales) and rest[:1] == ["of"] else rest)
+
+
 @lru_cache(maxsize=100_000)
 def read(text: str, unit: str = "") -> Value:
     """The value of a text; `unit` is what its table names beside it ("million people").
 
-    A scale in the unit multiplies: "57.4" in "million people" is 57.4 million people. A number
+    A scale in the unit multiplies: "57.4" in "million people" is 57.4 million people. "%" is a unit too,
+    and of what is said in an unknown unit the symbol says it ("$5"). A number
     with letters that are no unit ("A4", "1-876") is a name. *Differs from RARE*, which compares
     lower-cased strings.
     """
@@ -81,11 +97,8 @@ def _day(text: str) -> str:
 
 
 def _number(match: re.Match[str], unit: str) -> Value:
-    words = (match["unit"] or "").strip() or unit
-    scale, _, rest = words.partition(" ")
-    exponent = _SCALES.get((match["scale"] or "").casefold(), 0)
-    if not exponent and scale.casefold() in _SCALES:
-        exponent, words = _SCALES[scale.casefold()], rest
+    given, words = scaled((match["unit"] or "").strip() or unit)
+    exponent = _SCALES.get((match["scale"] or "").casefold(), 0) or given
     if match["percent"] or words in {"%", "percent", "per cent"}:
         kind, words = "percent", "%"
     else:

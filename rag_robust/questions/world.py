@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rag_robust.errors import CorpusError
 from rag_robust.questions.copies import copied
-from rag_robust.questions.evidence import EXTRACTORS, Triplet, Validated, validated
+from rag_robust.questions.evidence import EXTRACTORS, WORDED, Triplet, Validated, validated
 from rag_robust.questions.graph import FactGraph, connected
 from rag_robust.questions.keyvalue import from_fields
 from rag_robust.questions.mentions import Mentions
@@ -32,6 +32,9 @@ class World:
     articled: frozenset[str]
     triplets: tuple[Triplet, ...]
     dropped: Mapping[str, Mapping[str, int]]
+
+
+_Identity = tuple[str, str, str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +104,29 @@ def extracted(corpus: Corpus, more: Iterable[Triplet] = ()) -> Validated:
 
 
 def scores(triplets: Sequence[Triplet], gold: Sequence[Fact]) -> list[Score]:
-    """Precision and recall per extractor: same subject, relation, date and place as a known fact."""
-    truth = {_identity(fact) for fact in gold}
-    by: defaultdict[str, set[tuple[str, str, str, str, int]]] = defaultdict(set)
+    """Precision and recall per extractor: same subject, relation, date and place as a known fact.
+
+    Of extractors that are not `WORDED` only the two ends are asked, in any order, and the passage.
+    """
+    by: defaultdict[str, set[_Identity]] = defaultdict(set)
     for one in triplets:
-        by[one.extractor].add(_identity(one.fact))
+        by[one.extractor].add(_identity(one.fact, one.extractor))
     rows = []
     for extractor in (e for e in EXTRACTORS if e in by):
+        truth = {_identity(fact, extractor) for fact in gold}
         right = len(by[extractor] & truth)
         places = {found[3] for found in by[extractor]}
         own = sum(fact[3] in places for fact in truth)
         n = len(by[extractor])
-        rows.append(Score(extractor, n, right / n, right / len(truth), right / max(1, own)))
+        rows.append(Score(extractor, n, right / n, right / max(1, len(truth)), right / max(1, own)))
     return rows
 
 
-def _identity(fact: Fact) -> tuple[str, str, str, str, int]:
-    return key(fact.subject), fact.relation, fact.valid, fact.passage_id, fact.start
+def _identity(fact: Fact, extractor: str) -> _Identity:
+    if extractor in WORDED:
+        return key(fact.subject), fact.relation, fact.valid, fact.passage_id, fact.start
+    first, last = sorted([key(fact.subject), key(fact.object)])
+    return first, last, "", fact.passage_id, 0
 
 
 def _named(one: Triplet) -> tuple[str, ...]:

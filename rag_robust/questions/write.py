@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from numpy.random import Generator
 
+from rag_robust.questions.relations import is_participle
 from rag_robust.questions.triplets import Stated
 from rag_robust.types import Fact
 
-__all__ = ["DATED", "UNDATED", "WORDINGS", "answers", "question"]
+__all__ = ["DATED", "QUOTED", "UNDATED", "WORDINGS", "answers", "question"]
 
 WORDINGS: Mapping[str, tuple[str, ...]] = {
     "life expectancy": (
@@ -66,6 +67,12 @@ UNDATED = (
 )
 """For relations without wordings of their own."""
 
+QUOTED = (
+    "Under “{relation}”, what do the documents say about {subject}?",
+    "What stands under “{relation}” for {subject}?",
+)
+"""For participles ("founded"); a date is put after the subject."""
+
 _SHORT_UNITS: Mapping[str, str] = {
     "inflation-adjusted US dollars": "US dollars",
     "units of the currency per euro": "",
@@ -80,6 +87,9 @@ def question(fact: Fact, rng: Generator) -> str:
     wordings = WORDINGS.get(fact.relation, general)
     if ("{valid}" in wordings[0]) != bool(fact.valid):
         wordings = general
+    if wordings is general and is_participle(fact.relation):
+        on = " in {valid}" if fact.valid else ""
+        wordings = tuple(wording.replace("{subject}", f"{{subject}}{on}") for wording in QUOTED)
     wording = wordings[rng.integers(len(wordings))]
     if len(fact.valid) == len("2007-03-01"):
         wording = wording.replace("in {valid}", "on {valid}").replace("In {valid}", "On {valid}")

@@ -1,4 +1,4 @@
-"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.5."""
+"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.6."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pathlib import Path
 
 from rag_robust import __version__
 from rag_robust.gates import EXIT, GateResult, Number, Result
+from rag_robust.report.changes import on_ids, spent
 from rag_robust.report.comparison import METRIC, Cell, Comparison, compare
 from rag_robust.report.files import write_text
 from rag_robust.report.ranked import Ranked, ranked
-from rag_robust.types import Estimate
+from rag_robust.types import Estimate, Record
 
 __all__ = ["SCHEMA_VERSION", "to_json", "write_json"]
 
-SCHEMA_VERSION = "1.5"
+SCHEMA_VERSION = "1.6"
 """Major: a reader may break. Minor: keys were added."""
 
 
@@ -48,7 +49,11 @@ def to_json(result: Result) -> dict[str, object]:
         "problems": list(result.problems),
         "suite": result.suite.model_dump(mode="json", by_alias=True),
         "run": run,
-        "costs": {"date": result.run.get("date"), "conditions": list(_costs(result))},
+        "costs": {
+            "date": result.run.get("date"),
+            "conditions": list(_costs(result)),
+            "work": list(_work(result)),
+        },
     }
 
 
@@ -156,6 +161,7 @@ def _ranked(one: Ranked) -> dict[str, object]:
                 "name": p.name,
                 "ranker": p.ranker,
                 "alpha": p.alpha,
+                "quality": _estimate(p.quality) if p.quality else None,
                 "certified": _estimate(p.certified),
                 "curve": [{"k": k, **_estimate(e)} for k, e in p.curve],
                 "broken": _estimate(p.broken),
@@ -164,7 +170,7 @@ def _ranked(one: Ranked) -> dict[str, object]:
             }
             for p in one.proofs
         ],
-        "most_swaps": dict(one.most_swaps),
+        "most_swaps": {name: _estimate(swaps) for name, swaps in one.most_swaps},
     }
 
 
@@ -195,4 +201,23 @@ def _costs(result: Result) -> Iterator[dict[str, object]]:
             "seconds": math.fsum(c.seconds for c in costs),
             "calls": sum(c.calls for c in costs),
             "tokens": sum(c.tokens for c in costs),
+        }
+
+
+def _work(result: Result) -> Iterator[dict[str, object]]:
+    """What making each change of an attack took; the change of a twin, made once, is told of both."""
+    asked: dict[tuple[str, str], dict[str, Record]] = {}
+    for record in result.records:
+        if (result.changes.get(record.change) or {}).get("work"):
+            asked.setdefault((record.task, record.change), {}).setdefault(record.query_id, record)
+    for (task, key), records in asked.items():
+        body = result.changes[key]
+        yield {
+            "task": task,
+            "condition": body["attack"],
+            "query_id": next(iter(records)) if len(records) == 1 else None,
+            "trial": body["trial"],
+            "calls": body["calls"],
+            "objective_ids": [_finite(value) for value in on_ids(body)],
+            **{name: _finite(value) for name, value in spent(body).items()},
         }

@@ -46,7 +46,7 @@ def axis(values: Sequence[float], bounds: tuple[float, float]) -> Axis:
     step = _step(max(high - low, 1e-6 * abs(high), 1e-6))
     first, last = math.floor(round(low / step, 6)), math.ceil(round(high / step, 6))
     last = max(last, first + 1)
-    start, end = max(first * step, bounds[0]), min(last * step, bounds[1])
+    start, end = max(min(first * step, bounds[1] - step), bounds[0]), min(last * step, bounds[1])
     inner = [round(i * step, 10) for i in range(first, last + 1)]
     inner = [t for t in inner if start + step / 2 <= t <= end - step / 2]
     ticks = (round(start, 10), *inner, round(end, 10))

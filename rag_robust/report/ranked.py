@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from rag_robust import metrics, stats
 from rag_robust.gates import Result
+from rag_robust.report.words import figure, interval
 from rag_robust.seeds import generator
 from rag_robust.suite import Suite, Task
 from rag_robust.types import CLEAN, Corpus, Estimate, Record
 
-__all__ = ["QUALITY", "Attacked", "Proved", "Ranked", "ranked"]
+__all__ = ["Attacked", "Proved", "Ranked", "ranked"]
 
-QUALITY = "nDCG@10"
-"""What the ranker is worth unattacked, where a clean task measures it."""
-
+_QUALITY = "nDCG@10"
 _NOBODY = Corpus({}, {}, {}, "")
 _TEN = 10
 
@@ -44,12 +45,16 @@ class Proved:
     """A family of certificates: CRQ at k and at all k, lists shown to be broken, hostile passages, effort.
 
     `ranker` is what is certified, `alpha` the greatest error per query: 1 for a baseline that proves nothing.
+    `quality` is the nDCG@k of that ranker unattacked, on the queries it is certified for, where it is not the
+    model and judgements say.
     """
 
     task: str
     name: str
+    k: int
     ranker: str
     alpha: float
+    quality: Estimate | None
     certified: Estimate
     curve: tuple[tuple[int, Estimate], ...]
     broken: Estimate
@@ -62,13 +67,22 @@ class Proved:
         """Whether anything is proved."""
         return self.alpha < 1
 
+    @property
+    def about(self) -> str:
+        """What is certified, and what that is worth."""
+        told = self.ranker if self.promised else f"{self.ranker}; a baseline that proves nothing"
+        if self.quality is None:
+            return told
+        return f"{told}; its own nDCG@{self.k} {figure(self.quality.value)} {interval(self.quality)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
     """One ranker under one threat: its k, how many words may be replaced, from which sets.
 
-    `most_swaps` is MCR by family: the mean over queries of the largest number of words, among those the suite
-    asks for on this ranker, for which the top k is certified (0 for none).
+    `clean` is what the ranker is worth unattacked, where a clean task measures it. `most_swaps` is MCR by
+    family: the mean over queries of the largest number of words, among those the suite asks for on this
+    ranker, for which the top k is certified (0 for none).
     """
 
     system: str
@@ -77,7 +91,7 @@ class Ranked:
     clean: Estimate | None
     attacks: tuple[Attacked, ...]
     proofs: tuple[Proved, ...]
-    most_swaps: tuple[tuple[str, float], ...]
+    most_swaps: tuple[tuple[str, Estimate], ...]
 
     @property
     def situation(self) -> str:
@@ -119,8 +133,8 @@ def _ranked(
         k=first.k,
         clean=_clean(result, first),
         attacks=tuple(_attacked(result.suite, t, attacks, own[t.name]) for t in attacks),
-        proofs=tuple(_proved(result.suite, t, proofs, own[t.name]) for t in proofs),
-        most_swaps=tuple(_most_swaps(likes, own)),
+        proofs=tuple(_proved(result, t, proofs, own[t.name]) for t in proofs),
+        most_swaps=tuple(_most_swaps(result.suite, likes, own)),
     )
 
 
@@ -149,16 +163,20 @@ def _attacked(suite: Suite, task: Task, likes: Sequence[Task], records: Sequence
     )
 
 
-def _proved(suite: Suite, task: Task, likes: Sequence[Task], records: Sequence[Record]) -> Proved:
+def _proved(result: Result, task: Task, likes: Sequence[Task], records: Sequence[Record]) -> Proved:
+    suite = result.suite
     found = [r for r in records if r.certificate is not None]
     proofs = [r.certificate for r in found if r.certificate is not None]
     places = range(1, min(_TEN, task.depth - 1) + 1)
     n = max(1, len(found))
+    own_order = any(proof.ranker != "the model" for proof in proofs)
     return Proved(
         task.name,
         _name(task, likes),
+        task.k,
         proofs[0].ranker if proofs else "",
         max((proof.alpha for proof in proofs), default=0.0),
+        _found(result, {task.name}, (task.method, f"nDCG@{task.k}")) if own_order else None,
         _estimate(suite, task, f"certified@{task.k}", records),
         tuple((k, _estimate(suite, task, f"certified@{k}", records)) for k in places),
         _estimate(suite, task, "attacked-share", records),
@@ -168,12 +186,14 @@ def _proved(suite: Suite, task: Task, likes: Sequence[Task], records: Sequence[R
     )
 
 
-def _most_swaps(tasks: Sequence[Task], own: dict[str, list[Record]]) -> Iterator[tuple[str, float]]:
+def _most_swaps(
+    suite: Suite, tasks: Sequence[Task], own: dict[str, list[Record]]
+) -> Iterator[tuple[str, Estimate]]:
     """MCR of each family that is asked for more than one number of words."""
     families: dict[str, list[Task]] = {}
     for task in tasks:
         families.setdefault(f"{task.method} {sorted(task.parameters.items())}", []).append(task)
-    for group in families.values():
+    for family, group in families.items():
         if len({task.swaps for task in group}) < 2 or any(not task.swaps for task in group):
             continue
         best: dict[str, int] = {}
@@ -182,7 +202,13 @@ def _most_swaps(tasks: Sequence[Task], own: dict[str, list[Record]]) -> Iterator
                 proof = record.certificate
                 held = task.swaps if proof is not None and proof.verdict == "certified" else 0
                 best[record.query_id] = max(best.get(record.query_id, 0), held)
-        yield _name(group[0], tasks), math.fsum(best.values()) / max(1, len(best))
+        held_words = np.array(list(best.values()), np.float64)
+        rng = generator(suite.seed, "ranked", "MCR", group[0].system, family)
+        most = (0.0, float(max(task.swaps for task in group)))
+        yield (
+            _name(group[0], tasks),
+            stats.estimate(held_words, list(best), level=suite.level, rng=rng, bounds=most),
+        )
 
 
 def _estimate(suite: Suite, task: Task, metric: str, records: Sequence[Record]) -> Estimate:
@@ -198,7 +224,12 @@ def _estimate(suite: Suite, task: Task, metric: str, records: Sequence[Record]) 
 def _clean(result: Result, task: Task) -> Estimate | None:
     """The quality of the ranker as a clean task of the suite has it."""
     same = {t.name for t in result.suite.task if t.kind == "clean" and t.system == task.system}
-    found = [n for n in result.numbers if n.task in same and (n.condition, n.metric) == (CLEAN, QUALITY)]
+    return _found(result, same, (CLEAN, _QUALITY))
+
+
+def _found(result: Result, tasks: Collection[str], wanted: tuple[str, str]) -> Estimate | None:
+    """The first estimate of these tasks under a condition, by a metric."""
+    found = [n for n in result.numbers if n.task in tasks and (n.condition, n.metric) == wanted]
     return found[0].estimate if found else None
 
 

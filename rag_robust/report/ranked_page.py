@@ -54,9 +54,8 @@ def _attack(attack: Attacked) -> Line:
 
 def _proof(proof: Proved) -> Line:
     rates = (proof.certified, proof.broken, proof.hostile)
-    under = proof.ranker if proof.promised else f"{proof.ranker}; a baseline that proves nothing"
     cells = (*(_cell(e) for e in rates), *(_number(x) for x in (proof.samples, proof.seconds)))
-    return proof.name, under, cells
+    return proof.name, proof.about, cells
 
 
 def _cell(estimate: Estimate) -> Cell:
@@ -76,10 +75,11 @@ def _curve(proof: Proved) -> Bars:
 def _notes(one: Ranked) -> Iterator[str]:
     for proof in one.proofs:
         hostile = proof.hostile
-        if hostile.n and proof.promised:
+        if hostile.n and proof.ranker == "the model":
             yield (
                 f"{proof.name}: of the {one.k} passages that a generator would read, at most "
-                f"{figure(hostile.value)} are an attacker's on average, whatever those below are made into."
+                f"{figure(hostile.value)} are an attacker's on average, whatever those listed below become."
             )
     for name, swaps in one.most_swaps:
-        yield f"MCR, {name}: the top {one.k} is certified for up to {figure(swaps)} words on average."
+        most = f"{figure(swaps.value)} {interval(swaps)}"
+        yield f"MCR, {name}: the top {one.k} is certified for up to {most} words on average."

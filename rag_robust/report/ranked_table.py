@@ -29,7 +29,8 @@ def ranked_tables(found: Sequence[Ranked]) -> Iterator[RenderableType]:
         if one.proofs:
             yield _table(_PROOF_HEADS, [_proof(p) for p in one.proofs], one)
         for name, swaps in one.most_swaps:
-            yield Text(f"MCR, {visible(name)}: {figure(swaps)} words on average", "dim")
+            most = f"{figure(swaps.value)} {interval(swaps)}"
+            yield Text(f"MCR, {visible(name)}: {most} words on average", "dim")
 
 
 _NONE = "–"
@@ -60,10 +61,9 @@ def _attack(attack: Attacked) -> list[Text]:
 
 
 def _proof(proof: Proved) -> list[Text]:
-    name = visible(proof.name) + ("" if proof.promised else " (a baseline: no proof)")
     rates = (proof.certified, proof.broken, proof.hostile)
     return [
-        Text.assemble(name, (f"\n{visible(proof.ranker)}", "dim")),
+        Text.assemble(visible(proof.name), (f"\n{visible(proof.about)}", "dim")),
         *(_cell(e) for e in rates),
         _effort(proof.samples, proof.seconds),
     ]

@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from rag_robust.errors import ModelError, UsageError, nearest
 from rag_robust.retrieve.bm25 import bm25
 from rag_robust.types import Corpus, Passage, Retriever, Score
 
-__all__ = ["KINDS", "ranker"]
+if TYPE_CHECKING:
+    from rag_robust.retrieve.static import StaticIndex
+
+__all__ = ["KINDS", "ranker", "static_ranker"]
 
 Made = tuple[Retriever, Score]
 
@@ -60,7 +63,7 @@ def ranker(spec: str, corpus: Corpus, *, cache: Path | None = None, device: str 
         "dense": lambda: _dense(name, corpus.passages, cache, device),
         "lm": lambda: (bm25(corpus.passages), _likelihood(name, cache, device)),
         "splade": lambda: (bm25(corpus.passages), _splade(name, device)),
-        "static": lambda: _static(name, corpus.passages, device),
+        "static": lambda: static_ranker(name, corpus.passages, device),
     }
     return makers[kind]()
 
@@ -80,7 +83,12 @@ def _dense(name: str, passages: Mapping[str, Passage], cache: Path | None, devic
     return found, bi_encoder(encoder)
 
 
-def _static(name: str, passages: Mapping[str, Passage], device: str) -> Made:
+def static_ranker(name: str, passages: Mapping[str, Passage], device: str) -> tuple[StaticIndex, Score]:
+    """Mean word vectors, those of an encoder or of a file.
+
+    Raises:
+        ModelError: no such model or file here, or one without word vectors.
+    """
     from rag_robust import encode
     from rag_robust.retrieve.static import from_encoder, from_file, static
 

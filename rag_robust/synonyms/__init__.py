@@ -4,10 +4,11 @@ Attacks and certificates both take a `space.Substitutions`, so that what is trie
 are over the same texts. A suite names a source in one line, `KIND[:PLACE][?OPTION=VALUE&…]`:
 
     wordnet                                 wordnet:FOLDER?senses=all&pos=noun,verb
-    pairs:FILE                              neighbours?threshold=0.7&top=5
+    neighbours:ENCODER?threshold=0.7&top=5  neighbours, of the ranker's own encoder
+    pairs:FILE
     vectors:FILE?threshold=0.7&top=50&first=50000&counterfit=1
 
-and with any of them antonyms=wordnet or antonyms=FILE, inflect=1, stop=0, cap=N, done in that order.
+and with any of them antonyms=wordnet or antonyms=FILE, inflect=1, parts=1, stop=0, cap=N, done in that order.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from rag_robust.errors import ModelError, SuiteError
 from rag_robust.synonyms._named import KINDS, Named, read
+from rag_robust.synonyms.wordnet import ANYWHERE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,17 +30,22 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "describe", "load", "names"]
 
-Words = Callable[[], "tuple[Sequence[str], NDArray[np.float32]] | None"]
-"""An encoder's words and their input embeddings, shape (n, h); None where it has no tokens."""
+Words = Callable[[str], "tuple[Sequence[str], NDArray[np.float32]] | None"]
+"""An encoder's name, "" for the ranker's own, to its words and their input embeddings, shape (n, h).
+
+None where it has no tokens.
+"""
 
 _ABOUT = {
     "neighbours": "an encoder's own nearest words, antonyms among them: an attack set",
+    "neighbours:ENCODER": "the same of a named encoder, for rankers that have none",
     "pairs:FILE": "a file with two words per line, such as PPDB's",
     "vectors:FILE": "nearest words in a file of word vectors, such as GloVe or counter-fitted ones",
     "wordnet": "words that share a sense",
     "?antonyms=…": "less the pairs of a file, or of WordNet",
     "?cap=…": "made transitive, in classes of at most so many words",
     "?inflect=1": "plurals for plurals, past tenses for past tenses",
+    "?parts=1": "only words that can be of one part of speech",
     "?stop=0": "no stop word is put in; with ?cap=… what random synonyms need to certify",
 }
 
@@ -58,8 +65,8 @@ def describe(name: str) -> str:
 
 def _standing(name: str) -> str:
     if name == "neighbours":
-        return "needs nothing but a system with an encoder"
-    if name == "?inflect=1":
+        return "needs nothing but a ranker with an encoder"
+    if name in {"?inflect=1", "?parts=1"}:
         there = find_spec("lemminflect") is not None
         return "lemminflect is installed" if there else "missing: pip install 'rag-robust[words]'"
     return _where_wordnet() if name == "wordnet" else ""
@@ -84,20 +91,24 @@ def check(name: str) -> None:
 
 
 def load(name: str, words: Words | None = None, *, vocabulary: Collection[str] | None = None) -> Source:
-    """The substitutions of a name, see above; `words` is asked if they are an encoder's neighbours.
+    """The substitutions of a name, see above; `words` is asked for an encoder's, if they are neighbours.
 
     With a `vocabulary`, a file of vectors is only read for these words.
 
     Raises:
         SuiteError: an unknown kind or option, or neighbours where no encoder has tokens.
         ModelError: a file or WordNet that is missing or broken.
-        MissingExtra: inflect=1 without lemminflect.
+        MissingExtra: inflect=1 or parts=1 without lemminflect.
     """
     wanted = read(name)
     if wanted.kind == "wordnet":
         found = _wordnet(wanted)
     else:
         found = _inflected(wanted, _without_antonyms(wanted, _listed(wanted, words, vocabulary)))
+    if wanted.parts:
+        from rag_robust.synonyms.inflect import of_one_part
+
+        found = of_one_part(found)
     if not wanted.stop:
         from rag_robust.synonyms.source import without_stop_words
 
@@ -117,21 +128,28 @@ def _listed(wanted: Named, words: Words | None, vocabulary: Collection[str] | No
     if wanted.kind == "pairs":
         return pairs(Path(wanted.place))
     if wanted.kind == "vectors":
-        called, (known, vectors) = Path(wanted.place).stem, _read_vectors(wanted, vocabulary)
+        called = f"vectors {Path(wanted.place).stem}"
+        known, vectors = _read_vectors(wanted, vocabulary)
     else:
-        called, (known, vectors) = "neighbours", _of_encoder(words)
+        called = f"neighbours of {wanted.place}" if wanted.place else "neighbours"
+        known, vectors = _of_encoder(wanted.place, words)
     narrowed = (
         f"{called}{', counter-fitted' * wanted.counterfit}, cosine {wanted.threshold:g}, top {wanted.top}"
     )
     return neighbours(known, vectors, threshold=wanted.threshold, top=wanted.top, name=narrowed)
 
 
-def _of_encoder(words: Words | None) -> tuple[Sequence[str], NDArray[np.float32]]:
-    found = words() if words else None
+def _of_encoder(place: str, words: Words | None) -> tuple[Sequence[str], NDArray[np.float32]]:
+    if words is None:
+        raise SuiteError(
+            'synonyms = "neighbours" are for rankers; use "wordnet", "pairs:FILE" or "vectors:FILE" here'
+        )
+    found = words(place)
     if found is None:
         raise SuiteError(
-            'synonyms = "neighbours" needs an encoder with tokens; '
-            'use "wordnet", "pairs:FILE" or "vectors:FILE"'
+            f'synonyms = "neighbours{place and ":" + place}" need an encoder with tokens, and '
+            f'{place or "the ranker"} has none; name one, as in synonyms = "{ANYWHERE}", '
+            'or use "wordnet", "pairs:FILE" or "vectors:FILE"'
         )
     return found
 

@@ -19,7 +19,7 @@ KINDS: dict[str, frozenset[str]] = {
 }
 """What a source may be made from, and the options of each."""
 
-OPTIONS = frozenset({"antonyms", "cap", "inflect", "stop"})
+OPTIONS = frozenset({"antonyms", "cap", "inflect", "parts", "stop"})
 """The options of every kind."""
 
 _NEAR = {"neighbours": {"threshold": 0.6, "top": 8}, "vectors": {"threshold": 0.7, "top": 50}}
@@ -27,7 +27,7 @@ _NEAR = {"neighbours": {"threshold": 0.6, "top": 8}, "vectors": {"threshold": 0.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """A source's name, taken apart; `place` is a file or folder, "" for none."""
+    """A source's name, taken apart; `place` is a file, a folder or an encoder, "" for none."""
 
     kind: str
     place: str = ""
@@ -39,6 +39,7 @@ class Named:
     counterfit: bool = False
     antonyms: str = ""
     inflect: bool = False
+    parts: bool = False
     stop: bool = True
     cap: int | None = None
 
@@ -55,10 +56,6 @@ def read(name: str) -> Named:
         raise SuiteError(f'no synonym source "{name}"; {nearest(kind, KINDS)}')
     if kind in {"pairs", "vectors"} and not place:
         raise SuiteError(f'synonyms = "{name}" names no file; write "{kind}:FILE"')
-    if kind == "neighbours" and place:
-        raise SuiteError(
-            f'synonyms = "{name}": neighbours are those of the system\'s own encoder; no ":{place}"'
-        )
     pairs = [_option(name, kind, pair) for pair in back.split("&") if pair]
     given = dict(pairs)
     if len(given) < len(pairs):
@@ -119,6 +116,7 @@ _VALUES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "counterfit": ("0 or 1", _switch),
     "first": ("a whole number above 0", _positive),
     "inflect": ("0 or 1", _switch),
+    "parts": ("0 or 1", _switch),
     "pos": (f"some of {','.join(PARTS)}", _parts),
     "senses": ('a whole number above 0, or "all"', _senses),
     "stop": ("0 or 1", _switch),

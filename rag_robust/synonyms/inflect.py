@@ -7,15 +7,15 @@ from functools import cache
 
 from rag_robust import text
 from rag_robust.errors import MissingExtra
-from rag_robust.synonyms.source import Source, grouped
+from rag_robust.synonyms.source import Source, grouped, links, without
 from rag_robust.synonyms.wordnet import PARTS
 
 try:
     import lemminflect
 except ImportError as error:
-    raise MissingExtra("lemminflect", "'rag-robust[words]'", "synonyms in every inflection") from error
+    raise MissingExtra("lemminflect", "'rag-robust[words]'", "words in every form") from error
 
-__all__ = ["inflected"]
+__all__ = ["inflected", "of_one_part"]
 
 _TAGS = {
     "noun": ("NNS",),
@@ -39,6 +39,22 @@ def inflected(source: Source, *, pos: Collection[str] = PARTS, name: str = "") -
     linked = [(w, u) for w, options in source.sets.items() for u in options]
     forms = [pair for w, u in linked for part in PARTS if part in pos for pair in _agreeing(w, u, part)]
     return Source(name or f"{source.name}, inflected", grouped([*linked, *forms]))
+
+
+def of_one_part(source: Source) -> Source:
+    """The source less pairs of which no part of speech is known that both can be: "sudden suddenly".
+
+    A word can be what the dictionary of lemminflect lists it or its lemma as, in any sentence: no text is
+    tagged, so the relation stays one of written words. A word it does not list can be anything. Called
+    "NAME, of one part of speech".
+    """
+    apart = [(w, u) for w, u in links(source) if _parts(w) and _parts(u) and not _parts(w) & _parts(u)]
+    return without(source, apart, name=f"{source.name}, of one part of speech")
+
+
+@cache
+def _parts(word: str) -> frozenset[str]:
+    return frozenset(lemminflect.getAllLemmas(word))
 
 
 def _agreeing(word: str, other: str, part: str) -> Iterator[tuple[str, str]]:

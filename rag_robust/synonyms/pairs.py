@@ -15,7 +15,8 @@ __all__ = ["pairs", "read_pairs"]
 def pairs(path: Path, *, antonyms: Path | None = None) -> Source:
     """A source from a file with two words per line, less the pairs of an antonym file.
 
-    The format of the counter-fitting constraint lists; blank lines are skipped, each set is sorted.
+    The format of the counter-fitting constraint lists; blank lines are skipped, each set is sorted. It is
+    called "pairs NAME", by the file.
 
     Raises:
         ModelError: a file that is missing, or a line that is not two words.
@@ -23,7 +24,7 @@ def pairs(path: Path, *, antonyms: Path | None = None) -> Source:
     linked = {frozenset(pair) for pair in read_pairs(path)}
     opposed = {frozenset(pair) for pair in read_pairs(antonyms)} if antonyms else set()
     kept = sorted(sorted(pair) for pair in linked - opposed if len(pair) == 2)
-    return Source(path.stem, grouped([*kept, *((b, a) for a, b in kept)]))
+    return Source(f"pairs {path.stem}", grouped([*kept, *((b, a) for a, b in kept)]))
 
 
 def read_pairs(path: Path) -> Iterator[tuple[str, str]]:

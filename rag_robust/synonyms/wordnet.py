@@ -12,10 +12,13 @@ from rag_robust import text
 from rag_robust.errors import ModelError
 from rag_robust.synonyms.source import Source, grouped
 
-__all__ = ["PARTS", "find", "wordnet", "wordnet_antonyms"]
+__all__ = ["ANYWHERE", "PARTS", "find", "wordnet", "wordnet_antonyms"]
 
 PARTS = ("noun", "verb", "adj", "adv")
 """Parts of speech, by the names of WordNet's files."""
+
+ANYWHERE = "neighbours:all-MiniLM-L6-v2"
+"""The source that every machine with the weight packages has, whatever the ranker."""
 
 Folder = Path | zipfile.Path
 
@@ -87,7 +90,7 @@ def find(folder: Path | None = None) -> Folder:
     raise ModelError(
         f"WordNet not found: no {_absent(places[0])[0]} in {places[0]}; "
         "run: apt-get install wordnet-base, or set WNHOME; "
-        'the source "neighbours" needs nothing'
+        f'without it use the neighbours of an encoder, "{ANYWHERE}"'
     )
 
 

@@ -20,8 +20,8 @@ class Pipeline:
 
     `prompt(query, passages)` builds what the generator reads; without a generator the answer has
     hits and no text. With `isolate` every passage is read alone and the answers become one. `many`
-    is one search and one generation for all queries and gives what one call per query gives, as long
-    as retriever and generator treat each row alone.
+    is one search and one generation for all queries, of each distinct prompt once, and gives what one call
+    per query gives, as long as retriever and generator treat each row alone.
     """
 
     retriever: Retriever
@@ -116,11 +116,14 @@ class Pipeline:
         return [next(made) if kept else REFUSAL for _, kept in cases]
 
     def _completed(self, prompts: Sequence[str]) -> list[str]:
+        """A text per prompt; the generator is given each distinct one once."""
         if self.generate is None:
             return []
-        texts = self.generate(prompts)
-        _same_length("generator", "texts", len(texts), len(prompts))
-        return texts
+        distinct = list(dict.fromkeys(prompts))
+        texts = self.generate(distinct)
+        _same_length("generator", "texts", len(texts), len(distinct))
+        made = dict(zip(distinct, texts, strict=True))
+        return [made[prompt] for prompt in prompts]
 
     def texts(self, hits: Sequence[Hit]) -> list[str]:
         """What the generator is shown: title and text of the best `context` hits, best first."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
-from rag_robust import corpus, encode
+from rag_robust import corpus, encode, terminal
 from rag_robust.cli import app
 from rag_robust.errors import SuiteError, UsageError
 from rag_robust.retrieve.dense import dense
@@ -82,6 +85,77 @@ def test_the_same_seed_writes_the_same_passage_and_out_takes_the_data(call, tmp_
     written = json.loads((tmp_path / "there/out.jsonl").read_text())
     assert written["text"] == printed[0]["text"]
     assert written["heldout_mean"] is None
+
+
+LONG = (*SMALL[:4], "--steps", "9", "--n-grad", "2", "--n-cand", "8", "--n-flip", "2")
+
+
+def killed_after(monkeypatch, step: int) -> list[int]:
+    """Steps of attacks as they are done; at `step` the person presses Ctrl-C."""
+    seen: list[int] = []
+    real = terminal.progress
+
+    @contextmanager
+    def progress():
+        with real() as told:
+
+            def tell(done, total, what):
+                seen.append(done)
+                if done == step:
+                    raise KeyboardInterrupt
+                told(done, total, what)
+
+            yield tell
+
+    monkeypatch.setattr(terminal, "progress", progress)
+    return seen
+
+
+def test_an_attack_that_was_interrupted_goes_on_with_the_same_command(call, tmp_path, monkeypatch):
+    words = ("attack", "gaslite", "FILES", *LONG, "--passages", "2")
+    whole = rows(call(*words))
+    with monkeypatch.context() as patched:
+        killed_after(patched, 7)
+        done = call(*words, "--out", "out.jsonl")
+    assert done.exit_code == 130
+    assert "the same command goes on" in done.stderr
+    (kept,) = tmp_path.glob("out.jsonl*")
+    assert kept.suffix == ".unfinished"
+    call("attack", "gaslite", "FILES", *LONG, "--seed", "1", "--out", "out.jsonl")
+    assert kept.exists(), "that of another case"
+    seen = killed_after(monkeypatch, -1)
+    call(*words, "--out", "out.jsonl")
+    assert [n for n in seen if n] == [6, 7, 8, 9]
+    found = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    for one, other in zip(whole, found, strict=True):
+        assert (one["text"], one["steps"]) == (other["text"], other["steps"])
+        assert other["forwards"] >= one["forwards"], "what was spent before counts"
+    assert [p.name for p in tmp_path.glob("out.jsonl*")] == ["out.jsonl"]
+
+
+@pytest.fixture
+def writer(tmp_path) -> str:
+    """The folder of a language model of random weights that reads and writes bytes."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    split = Tokenizer(models.BPE({c: i for i, c in enumerate(["<end>", *letters])}, []))
+    split.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    split.decoder = decoders.ByteLevel()
+    folder = str(tmp_path / "writer")
+    PreTrainedTokenizerFast(tokenizer_object=split, eos_token="<end>").save_pretrained(folder)
+    size = {"n_positions": 64, "n_embd": 16, "n_layer": 1, "n_head": 2}
+    GPT2LMHeadModel(GPT2Config(vocab_size=257, bos_token_id=0, eos_token_id=0, **size)).save_pretrained(
+        folder
+    )
+    return folder
+
+
+def test_texts_that_are_embedded_and_read_are_counted(call, writer):
+    words = ("--info", "Buy.", "--tokens", "6", "--n-beams", "2", "--language-model", writer)
+    row = rows(call("attack", "readable", "FILES", *words))[0]
+    assert row["steps"] > 0
+    assert row["forwards"] > 2 * row["steps"] + 2
+    assert row["flops"] > row["tokens"] > row["forwards"]
+    assert row["backwards"] == 0
 
 
 def test_ranks_are_those_of_the_retriever_in_the_changed_corpus(call, encoder_folder, tmp_path):

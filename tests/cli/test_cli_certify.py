@@ -47,11 +47,26 @@ def test_a_line_per_query_with_bounds_of_every_listed_passage_and_crq_beside_it(
         assert len(row["certified"]) == row["depth"] - 1 == len(row["hostile"])
         assert row["certified"][2] is (row["verdict"] == "certified")
         assert (row["alpha"], row["swaps"], row["k"]) == (0, 1, 3)
-        assert row["source"].startswith("pairs:")
+        assert row["source"].startswith("pairs pairs:")
+        assert row["synonyms"] == "pairs:pairs.txt"
+        assert row["parameters"] == {"max_versions": 20000}
+        assert row["first_stage"] is False
     held = sum(row["certified"][2] for row in found)
     low, high = stats.clopper_pearson(held, 5, 0.95)
     assert f"{held / 5:.2f}" in done.stdout
     assert f"[{low:.2f}, {high:.2f}]" in done.stdout
+
+
+def test_what_a_family_took_for_what_was_left_open_and_a_list_of_the_whole_corpus_are_in_the_record(
+    call, tmp_path
+):
+    few = ("--family", "mean", "--set", "n_max=64", "--limit", "1", "--depth", "60", "--out", "c.jsonl")
+    done = call("certify", "LISTS", "--ranker", "dense:hashed", *few)
+    assert done.exit_code == 0, done.output
+    (row,) = rows((tmp_path / "c.jsonl").read_text())
+    own = {"low": -1, "high": 1, "interval": "betting", "n_max": 64, "alpha": 0.05, "cap": None}
+    assert row["parameters"] == own
+    assert row["first_stage"] is (row["depth"] == len(corpus.load("tiny").passages)) is True
 
 
 def test_without_a_file_standard_output_is_data_and_the_table_is_not_in_it(call):

@@ -9,7 +9,10 @@ from typer.testing import CliRunner
 
 from rag_robust import perturb
 from rag_robust.cli import app
+from rag_robust.corpus import beir
+from rag_robust.corpus.build import build
 from rag_robust.errors import SuiteError, UsageError
+from rag_robust.types import Passage
 
 OSLO = ("--query", "How many people lived in Oslo in 2023?", "--answer", "709,037")
 TEXT = "Oslo had 709,037 inhabitants in 2023. It lies at a fjord."
@@ -73,3 +76,12 @@ def test_standard_input_is_read_line_by_line():
 def test_bad_input_is_refused_with_what_was_expected(arguments, error, message):
     with pytest.raises(error, match=message):
         invoke(*arguments)
+
+
+def test_facts_of_the_corpus_are_known_as_in_a_suite(tmp_path):
+    years = "Kenya: life expectancy, by year, in years.\n| Year | Life expectancy |\n| --- | --- |\n"
+    passages = [Passage(str(i), f"{years}| {1992 + i} | {59.2 - i} |") for i in range(3)]
+    beir.write(build(passages), tmp_path)
+    asked = ("--query", "What was the life expectancy of Kenya in 1994?", "--answer", "57.2")
+    told = invoke("stale", "--text", passages[2].text, *asked, "--corpus", f"beir:{tmp_path}")
+    assert told.stdout == f"{years}| 1994 | 58.2 |\n"

@@ -87,6 +87,29 @@ def test_an_update_keeps_ids_and_marks_what_is_superseded(tmp_path: Path) -> Non
     assert "against the earlier run" in told
 
 
+def respelled(docs: Path) -> None:
+    """The same facts once more, and other files in which a country mostly goes by another name."""
+    for i in range(4):
+        (docs / f"note{i}.md").write_text(
+            f"# Country profile: the AVARIA\n\nMotto {i}: onward\nFlag {i}: red\n"
+        )
+
+
+def test_files_that_spell_a_name_otherwise_withdraw_and_supersede_nothing(tmp_path: Path) -> None:
+    docs = folder(tmp_path / "docs")
+    run(f"files:{docs}", "--count", "60", "--out", str(tmp_path / "old"))
+    respelled(docs)
+    run(f"files:{docs}", "--count", "80", "--against", str(tmp_path / "old"), "--out", str(tmp_path / "new"))
+    old, new = ({r["id"]: r for r in records(tmp_path / name)} for name in ("old", "new"))
+    assert any("the AVARIA" in str(r["graph_query"]) for r in new.values())
+    against = json.loads((tmp_path / "new" / "report.json").read_text())["against"]
+    assert (against["unchanged"], against["superseded"], against["withdrawn"]) == (60, 0, 0)
+    assert all(
+        new[i]["question"] == r["question"] and new[i]["answer"] == r["answer"] for i, r in old.items()
+    )
+    assert sum(not r["answers"] for r in old.values()) > 0
+
+
 def test_a_shortfall_is_explained(tmp_path: Path) -> None:
     told = run(f"files:{folder(tmp_path / 'docs')}", "--count", "100000", "--out", str(tmp_path / "q"))
     assert "of 100000 questions could be written" in told
@@ -129,3 +152,17 @@ def test_a_dry_run_prices_the_endpoint_and_sends_nothing(tmp_path: Path) -> None
         *("--price-in", "2", "--price-out", "8", "--dry-run"),
     )
     assert "nothing was sent" in told
+
+
+def test_a_dry_run_prices_every_stage_and_no_other(tmp_path: Path) -> None:
+    source = f"files:{folder(tmp_path / 'docs')}"
+    given = ("--model", "m", "--base-url", "http://127.0.0.1:9/v1", "--dry-run", "--json", "--count", "30")
+
+    def n(*stages: str) -> int:
+        return int(json.loads(run(source, *given, *stages))["n_prompts"])
+
+    reading, wording = n("--extractor", "endpoint"), n("--paraphrase")
+    assert (reading > 5, wording) == (True, 30)
+    assert n("--extractor", "endpoint", "--paraphrase") == reading + wording
+    with pytest.raises(RagRobustError, match="something to do"):
+        n()

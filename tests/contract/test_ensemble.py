@@ -133,7 +133,7 @@ def test_work_is_that_of_all_models_and_their_low_precision_twins(ensemble):
     ensemble.vectors(row(ensemble))
     ensemble.low.gradient(row(ensemble), centre(ensemble))
     after = ensemble.work
-    assert (after.forwards - before.forwards, after.backwards - before.backwards) == (2, 2)
+    assert (after.forwards - before.forwards, after.backwards - before.backwards) == (4, 2)
     n = row(ensemble).numel()
     assert after.flops - before.flops == 8 * n * ensemble.n_weights
 

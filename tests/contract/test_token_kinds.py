@@ -14,10 +14,10 @@ from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
 from rag_robust import attacks, encode
 from rag_robust.attacks._view import Secrets, View
-from rag_robust.encode.tokens import Work, token_model
+from rag_robust.encode.tokens import token_model
 from rag_robust.errors import ModelError
 from rag_robust.seeds import generator
-from rag_robust.types import Query
+from rag_robust.types import Query, Work
 
 from .encoders import HIDDEN, KINDS, SPARE, build
 
@@ -135,7 +135,9 @@ def test_what_was_computed_is_counted(model, target):
     model.similarity(rows, target)
     assert model.work == Work(forwards=3, tokens=3 * n, flops=2.0 * weights * 3 * n)
     model.gradient(rows[:2], target)
-    assert model.work == Work(forwards=3, backwards=2, tokens=5 * n, flops=weights * (6.0 + 12.0) * n)
+    assert model.work == Work(forwards=5, backwards=2, tokens=5 * n, flops=weights * (6.0 + 12.0) * n)
+    model.counted(model.encoder.encode)([INFORMATION], "passage")
+    assert model.work == Work(forwards=6, backwards=2, tokens=6 * n, flops=weights * (8.0 + 12.0) * n)
     assert 0 < weights <= sum(w.numel() for w in model.encoder.model.parameters()) - model.matrix.numel()
 
 

@@ -9,12 +9,15 @@ from contextlib import closing
 import pytest
 
 from rag_robust import metrics, perturb
+from rag_robust.assemble import Session
 from rag_robust.corpus import beir, load
 from rag_robust.corpus.build import build
 from rag_robust.errors import SuiteError
+from rag_robust.gates import task_corpus, task_world, world_key
 from rag_robust.generate.isolate import Isolate
 from rag_robust.generate.prompts import rag_prompt
 from rag_robust.lone_questions import Job, produce
+from rag_robust.plan import build as planned
 from rag_robust.questioned import completions
 from rag_robust.retrieve.bm25 import bm25
 from rag_robust.run import run
@@ -22,7 +25,7 @@ from rag_robust.store import Store
 from rag_robust.suite import parse
 from rag_robust.systems.function import function
 from rag_robust.systems.pipeline import Pipeline
-from rag_robust.types import Answer, Passage
+from rag_robust.types import Answer, Passage, Query
 from rag_robust.updates import compared
 
 LANDS = {"Avaria": "Alton", "Belmont": "Brill", "Cordia": "Crome", "Dunland": "Drax"}
@@ -139,8 +142,10 @@ def test_a_split_reads_the_original_over_what_another_wording_finds(tmp_path):
 
 
 def test_each_distinct_prompt_is_completed_once_and_counted_beside_the_naive_number(tmp_path):
-    result = asked(tmp_path, documents=["gold", "retrieved", "retrieved+top?k=3"])
+    reader = Reader()
+    result = asked(tmp_path, reader, documents=["gold", "retrieved", "retrieved+top?k=3"])
     distinct, naive = completions(result.records)
+    assert len(reader.read) == len(set(reader.read)) == distinct
     assert naive == sum(r.answer is not None for r in result.records)
     prompts = Counter(p for r in result.records for p in str(r.notes.get("prompt", "")).split())
     assert distinct == len(prompts) < naive
@@ -178,6 +183,35 @@ def test_a_corpus_with_its_own_queries_is_asked_under_the_same_conditions(tmp_pa
     assert {r.notes["source"] for r in gold.values()} != {""}
     assert under(result, "original/typo")
     assert under(result, "typo/retrieved")
+
+
+def own_queries(folder, *queries, **task):
+    """The queries of a corpus of three passages, all of them judged relevant to each."""
+    places = [Passage("a", "Alton is a port."), Passage("b", "Brill is a port."), Passage("c", "Crome, too.")]
+    found = [Query(str(i), f"What is {i}?", answers) for i, answers in enumerate(queries)]
+    beir.write(build(places, found, {q.id: dict.fromkeys("abc", 1) for q in found}), folder / "own")
+    given = {"schema": 1, "name": "s", "corpus": {"source": f"beir:{folder / 'own'}"}}
+    asked_for = {"name": "t", "questions": "corpus", "documents": ["gold"], "forms": [], **task}
+    described = {"retriever": {"kind": "bm25"}, "generator": {"kind": "canned", "default": "Alton"}}
+    return run(parse({**given, "system": described, "task": [asked_for]}), folder / "run")
+
+
+def test_of_the_queries_of_a_corpus_those_are_asked_whose_passages_state_every_answer(tmp_path):
+    lists = [(f"{a} and {b}", f"{a}, {b}") for a, b in (("Alton", "Brill"), ("Alton", "Drax"))]
+    result = own_queries(tmp_path, ("Alton",), *lists, ("Drax",), ("no",), ())
+    found = under(result, "original/gold")
+    assert {i: json.loads(r.notes["needs"]) for i, r in found.items()} == {
+        "0": [["a"], ["b"], ["c"]],
+        "1": [["a"], ["b"], ["c"]],
+    }
+    assert all(r.notes["states"] and r.notes["covered"] == 3 for r in found.values())
+    with closing(Store(tmp_path / "run")) as store:
+        (task,) = parse(store.meta("suite")).task
+        assert task_world(store, task)["dropped"] == {
+            "its passages do not state the answer": 2,
+            "no answer": 1,
+            "no passage says yes or no": 1,
+        }
 
 
 def test_a_system_that_cannot_be_given_passages_is_asked_what_it_can_be(tmp_path):
@@ -240,23 +274,45 @@ def test_policies_are_not_credited_with_what_the_system_withstands(tmp_path):
     assert {found[policy] for policy in ("always refuse", "always wrong", "empty answer")} == {0}
 
 
-def test_a_certificate_of_the_ranking_says_how_many_hostile_passages_an_answer_meets(tmp_path):
-    (tmp_path / "pairs.txt").write_text("barges boats\n")
-    given = {"certify": "bm25", "synonyms": f"pairs:{tmp_path / 'pairs.txt'}", "limit": 8}
+def certified_questions(folder, family, **more):
+    (folder / "pairs.txt").write_text("barges boats\n")
+    given = {"certify": family, "synonyms": f"pairs:{folder / 'pairs.txt'}", "limit": 8, **more}
     described = {"retriever": {"kind": "bm25"}, "generator": {"default": "40 days", "isolate": "majority"}}
     described["generator"]["kind"] = "canned"
-    chosen = suite(tmp_path, documents=["retrieved"], forms=[], metrics=["certified-answers"], **given)
+    chosen = suite(folder, documents=["retrieved"], forms=[], metrics=["certified-answers"], **given)
     system = parse(
         {"schema": 1, "name": "s", "corpus": {"source": "tiny"}, "system": described, "task": [{"name": "t"}]}
     )
-    result = run(chosen.model_copy(update={"system": system.system}), tmp_path / "run")
+    return run(chosen.model_copy(update={"system": system.system}), folder / "run")
+
+
+@pytest.mark.parametrize(("family", "reindexed"), [("bm25", 17), ("exact", None)])
+def test_a_certificate_of_the_ranking_says_how_many_hostile_passages_an_answer_meets(
+    tmp_path, family, reindexed
+):
+    result = certified_questions(tmp_path, family)
     for record in under(result, "original/retrieved").values():
         assert record.certificate is not None
         assert record.certificate.k == 3
+        assert record.certificate.parameters.get("reindexed") == reindexed  # all twenty but the three shown
         (expected,) = metrics.load("hostile@3")([record], corpus())
         assert record.notes["hostile"] == expected
     (proved,) = [n.estimate for n in result.numbers if not n.policy]
     assert proved.n > 0
+
+
+@pytest.mark.parametrize("family", ["percentile", "mean", "masking", "canonical", "certdr", "query"])
+def test_what_is_proved_of_another_ranker_says_nothing_of_the_passages_a_generator_reads(tmp_path, family):
+    few = {"percentile": "n_max", "mean": "n_max", "masking": "n_max", "certdr": "n"}
+    own = {"with": {few[family]: 64}} if family in few else {}
+    result = certified_questions(tmp_path, family, **own, depth=5)
+    records = under(result, "original/retrieved").values()
+    assert {record.certificate.method for record in records} == {family}
+    for record in records:
+        assert "hostile" not in record.notes
+        assert record.notes["unproved"].startswith(family)
+    (proved,) = [n.estimate for n in result.numbers if not n.policy]
+    assert proved.n == 0
 
 
 def rewritten(folder, old, new):
@@ -314,3 +370,35 @@ def test_a_file_in_the_format_of_rare_is_asked_over_its_passages(tmp_path):
     result = asked_set(tmp_path, "run", tmp_path / "rare.json", "21 days")
     assert {r.query_id for r in result.records} == {"1"}
     assert under(result, "original/gold")["1"].notes["states"] is True
+
+
+def test_a_stored_run_tells_what_its_questions_offered(tmp_path):
+    patterns = {"comparison": 4, "single": 4}
+    result = asked(tmp_path, documents=["gold"], patterns=patterns, limit=8, metrics=["correct"])
+    (repeated,) = [n.estimate for n in result.numbers if n.policy == "repeat the question"]
+    assert (repeated.n, repeated.value) == (8, 0.0)
+    with closing(Store(tmp_path / "run", create=True)) as store:
+        task = result.suite.task[0]
+        queries = task_corpus(store, task).queries.values()
+        assert sum(bool(q.rejected) for q in queries) == 4
+        world = task_world(store, task)
+        older = {i: told[:2] for i, told in world["queries"].items()}
+        store.add((), {world_key(task): ("world", {**world, "queries": older})})
+        assert not any(q.rejected for q in task_corpus(store, task).queries.values())
+
+
+def test_a_revised_operator_is_done_again_and_nothing_else_is(tmp_path, monkeypatch):
+    described = suite(
+        tmp_path, documents=["gold", "distractor", "retrieved"], forms=["word-order", "typo"], limit=4
+    )
+
+    def keys():
+        units = planned(Session(described, cache_folder=tmp_path)).units
+        return {(c, q.id): k for u in units for c, q, k in zip(u.conditions, u.queries, u.keys, strict=True)}
+
+    before = keys()
+    monkeypatch.setitem(perturb._REVISED, "word_order", 9)
+    monkeypatch.setitem(perturb._REVISED, "distractor", 9)
+    changed = {condition for (condition, i), key in keys().items() if key != before[condition, i]}
+    assert changed == {c for c, _ in before if "word-order" in c or "distractor" in c}
+    assert len(changed) < len({c for c, _ in before})

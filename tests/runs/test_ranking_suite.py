@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rag_robust import corpus as corpora
+from rag_robust import metrics
 from rag_robust.assemble import Session
 from rag_robust.defended import sized
 from rag_robust.errors import SuiteError
@@ -19,9 +21,11 @@ from rag_robust.seeds import generator
 from rag_robust.store import Store, change_from_json
 from rag_robust.suite import parse, read
 from rag_robust.types import Answer, Change, Corpus, Hit, Passage, Query
+from rag_robust.work import Case, record_units
 from rag_robust.worlds import World
 
 HASHED = {"retriever": {"encoder": "hashed"}}
+BM25 = {"retriever": {"kind": "bm25"}}
 LISTS = {"k": 3, "depth": 8, "limit": 3}
 PAIRS = "coffee tea\nhot cold\nlong short\ncup mug\nwater milk\nbean leaf\nplayer team\nred white\n"
 
@@ -41,7 +45,7 @@ def substituted(words, search="exact", **more):
     return {"attack": "substitution", "with": {"search": search}, "synonyms": words, **more}
 
 
-@pytest.mark.parametrize("system", [HASHED, {"retriever": {"kind": "bm25"}}])
+@pytest.mark.parametrize("system", [HASHED, BM25])
 def test_the_exact_attack_breaks_exactly_what_the_exact_certificate_leaves_open(tmp_path, words, system):
     proof = {"certify": "exact", "synonyms": words}
     result = run(suite(substituted(words), proof, system=system), tmp_path / "run")
@@ -67,16 +71,28 @@ def claims(ranking, allowed, rng=None, *, k):
 """
 
 
+@pytest.mark.parametrize("system", [HASHED, BM25])
 @pytest.mark.parametrize("search", ["greedy", "decision"])
 def test_a_certificate_that_an_attack_of_ours_breaks_ends_the_run_as_an_error(
-    tmp_path, words, search, monkeypatch
+    tmp_path, words, search, system, monkeypatch
 ):
     (tmp_path / "wrong_certificate.py").write_text(WRONG)
     monkeypatch.syspath_prepend(tmp_path)
     wrong = {"certify": "wrong_certificate:claims", "synonyms": words}
-    result = run(suite(substituted(words, search), wrong), tmp_path / "run")
+    result = run(suite(substituted(words, search), wrong, system=system), tmp_path / "run")
     assert result.verdict == "ERROR"
     assert any("gets no better rank than" in line for line in result.problems)
+
+
+@pytest.mark.parametrize("system", [HASHED, BM25])
+def test_a_score_beyond_its_proved_bound_is_an_error_though_no_rank_is_passed(
+    tmp_path, words, system, monkeypatch
+):
+    (tmp_path / "wrong_ends.py").write_text(WRONG.replace("upper=found", "lower={}, upper=found"))
+    monkeypatch.syspath_prepend(tmp_path)
+    wrong = {"certify": "wrong_ends:claims", "synonyms": words}
+    result = run(suite(substituted(words), wrong, system=system), tmp_path / "run")
+    assert any("scores at most" in line for line in result.problems)
 
 
 def test_a_wrong_certificate_of_a_ranker_made_of_the_model_is_not_held_against_attacks_on_the_model(
@@ -208,7 +224,34 @@ def test_the_report_puts_attacks_and_certificates_of_one_threat_side_by_side(tmp
     assert [k for k, _ in one.proofs[0].curve] == list(range(1, 8))
     ((_, most),) = one.most_swaps
     held = [p.certified.value for p in (one.proofs[0], two.proofs[0])]
-    assert most == pytest.approx(sum(held))  # sets of one word are among those of two
+    assert most.value == pytest.approx(sum(held))  # sets of one word are among those of two
+    assert 0 <= most.low <= most.value <= most.high <= 2
+    assert one.proofs[0].quality is None  # the model's own is the clean task's
+
+
+def test_a_ranker_made_of_the_model_has_its_own_quality_beside_what_is_certified_of_it(tmp_path, words):
+    tasks = [{}, {"certify": "exact", "synonyms": words}]
+    tasks += [{"certify": "certdr", "synonyms": words, "with": {"n": 2}}]
+    tasks += [{"certify": "canonical", "synonyms": words}]
+    result = run(suite(*tasks), tmp_path / "run")
+    (one,) = ranked(result)
+    qualities = {p.task: p.quality for p in one.proofs}
+    assert qualities["t1"] is None
+    for task in ("t2", "t3"):
+        mine = [r for r in result.records if r.task == task]
+        expected = metrics.load("nDCG@3")(mine, corpora.load("tiny"))
+        assert qualities[task].value == pytest.approx(expected.mean())
+        shown = next(p.about for p in one.proofs if p.task == task)
+        assert f"its own nDCG@3 {expected.mean():.2f}" in shown
+
+
+def test_old_records_of_a_family_that_was_revised_do_not_pass_for_new_ones(tmp_path, words):
+    tasks = [{"certify": name, "synonyms": words, "limit": 1} for name in ("exact", "canonical")]
+    made = Session(suite(*tasks), cache_folder=tmp_path)
+    for task, unit in zip(made.suite.task, build(made).units, strict=True):
+        spec = (task.certify, task.k, made.substitutions(task).key, dict(task.parameters))
+        (old,) = record_units(made, task, Case(task.method, spec), unit.queries)
+        assert (old.keys == unit.keys) is (task.certify == "exact")
 
 
 @pytest.mark.parametrize("name", ["ranking", "ranking_small"])

@@ -127,3 +127,32 @@ def test_two_systems_do_not_share_records(tmp_path):
     assert len({r.key for r in result.records}) == len(result.records) == 40
     assert scores["clean"] <= 1 < scores["clean · bm25"]
     assert result.run["systems"]["bm25"]["fingerprint"].startswith("bm25")
+
+
+def test_static_and_splade_systems_are_attacked_and_certified(encoder_folder, tmp_path, monkeypatch):
+    named = []
+
+    def longest(name, *, device):
+        named.append(name)
+        return lambda _, texts: np.array([float(len(text)) for text in texts])
+
+    monkeypatch.setattr("rag_robust.retrieve.splade.splade", longest)
+    (tmp_path / "p.txt").write_text("coffee tea\nhot cold\nlong short\nwater milk\nbean leaf\n")
+    splade = {"retriever": {"kind": "bm25"}, "reranker": {"kind": "splade", "model": "mine", "depth": 8}}
+    static = {"retriever": {"kind": "static", "encoder": str(encoder_folder)}}
+    shared = {"synonyms": f"pairs:{tmp_path / 'p.txt'}", "k": 3, "depth": 8, "limit": 2}
+    attack = {**shared, "attack": "substitution", "with": {"search": "exact"}}
+    tree = {"schema": 1, "name": "s", "corpus": {"source": "tiny"}, "systems": {"a": static, "b": splade}}
+    tree["task"] = [
+        {"name": "broken", **attack, "each": {"system": ["a", "b"]}},
+        {"name": "proved", **shared, "certify": "exact", "each": {"system": ["a", "b"]}},
+        {"name": "closed", **shared, "certify": "static", "system": "a"},
+    ]
+    result = run(parse(tree), tmp_path / "run")
+    assert result.problems == ()
+    assert named == ["mine"]
+    proofs = [(r.task, r.query_id, r.certificate.verdict) for r in result.records if r.certificate]
+    assert len(proofs) == 6
+    verdicts = {task: [v for t, _, v in proofs if t == task] for task in ("proved · a", "closed")}
+    assert verdicts["closed"] == verdicts["proved · a"]
+    assert not [r for r in result.records if r.failure]

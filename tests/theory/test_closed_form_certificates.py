@@ -16,7 +16,7 @@ from rag_robust.errors import TargetError
 from rag_robust.retrieve.bm25 import bm25
 from rag_robust.retrieve.static import Static
 from rag_robust.synonyms.classes import classes
-from rag_robust.synonyms.source import Source
+from rag_robust.synonyms.source import Source, links
 from rag_robust.synonyms.space import Substitutions
 from rag_robust.text import words
 from rag_robust.types import Certificate, Change, Passage, Query
@@ -194,7 +194,8 @@ def test_every_version_has_one_canonical_text_when_classes_are_whole(texts, pair
     ours = prove("canonical", ranking, allowed)
     assert ours.lower == ours.upper == ours.scores
     assert ours.samples == len({canon(p.full, known) for p in ranking.passages})
-    assert ours.ranker == "the model on canonical words"
+    cut = f"0 of {len(links(allowed.source))} links cut"
+    assert ours.ranker == f"the model on canonical words, classes of at most 20, {cut}"
 
 
 @settings(max_examples=80, deadline=None)
@@ -218,6 +219,18 @@ def test_swaps_across_a_cut_are_tried_or_leave_no_bound(texts, pairs, swaps, cap
         ((changed_id, changed),) = ours.witness.edited.items()
         assert changed_id not in top
         assert ranked(QUERY.text, [changed.full])[0] >= min(every.lower[i] for i in top)
+
+
+def test_a_giant_component_is_cut_unless_asked_for_and_the_ranker_names_the_cut():
+    chain = [f"w{chr(97 + i)}{chr(97 + j)}" for i in range(5) for j in range(10)]
+    allowed = threat(list(itertools.pairwise(chain)), 1)
+    ranking = listed([(" ".join(chain[:5]), ""), ("red", "")], letters)
+    known = classes(allowed.source, 20)
+    cut = sum(known[w] != known[u] for w, u in itertools.pairwise(chain))
+    assert cut > 0
+    assert prove("canonical", ranking, allowed).ranker.endswith(f"at most 20, {cut} of 49 links cut")
+    whole = prove("canonical", ranking, allowed, cap=None)
+    assert whole.ranker.endswith("connected components, 0 of 49 links cut")
 
 
 @pytest.mark.parametrize("name", ["bm25", "static"])

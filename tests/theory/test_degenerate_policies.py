@@ -162,6 +162,17 @@ def test_the_first_version_asks_for_answers_that_a_part_of_the_evidence_cannot_g
     assert score("rare_v1_retrieved", "ideal") < score("rare_retrieved", "ideal") == 1.0
 
 
+@pytest.mark.parametrize("name", [*HIGHER, "truthfulness"])
+def test_who_repeats_questions_scores_no_better_than_who_refuses_them(name):
+    offered = Query("c", "Which is longer: the Nile or the Rhine?", ("Nile",), ("Rhine",))
+    found = [replace(record, query_id="c") for record in RECORDS if record.query_id == "s1"]
+    world, contexts = Corpus({}, {"c": offered}, {}, ""), {("c", r.condition): [FULL] for r in found}
+    told = baseline_records(found, world, contexts)
+    values = {policy: metrics.load(name)(told[policy], world)[0] for policy in policies()}
+    assert not values["repeat the question"] > values["always refuse"]
+    assert score(name, "repeat the question") <= score(name, "always refuse")
+
+
 def test_every_warning_names_a_score_and_every_policy_is_there():
     for name in WINNABLE:
         assert metrics.describe(name).endswith(".")
@@ -172,4 +183,5 @@ def test_every_warning_names_a_score_and_every_policy_is_there():
         "empty answer",
         "ideal",
         "random span",
+        "repeat the question",
     }

@@ -10,16 +10,20 @@ import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from rag_robust import attacks
+from rag_robust.attacks import _steps as steps
 from rag_robust.attacks._chain import Goal, around, opened, scored
 from rag_robust.attacks._edits import Edit, Pool, edited, moves, restored
-from rag_robust.attacks._flip import best_of, clusters, flips, saliency
+from rag_robust.attacks._flip import best_of, clusters, flips, retold, saliency
 from rag_robust.attacks._search import Limits, Search, begun, centroid, climb
-from rag_robust.attacks._steps import STEPS, Engine
-from rag_robust.attacks._view import Secrets, View
+from rag_robust.attacks._steps import QUIRKS, STEPS, Engine, step_of
+from rag_robust.attacks._view import Secrets, Tools, View
 from rag_robust.encode.tokens import TokenModel
-from rag_robust.errors import ModelError, SuiteError
+from rag_robust.errors import ModelError, SuiteError, TargetError
+from rag_robust.generate.language_model import LanguageModel
 from rag_robust.seeds import generator
 from rag_robust.types import Query
 
@@ -30,8 +34,9 @@ SMALL = {"information": INFORMATION, "tokens": 14, "n_steps": 3, "n_grad": 3, "n
 PROFILES = pytest.mark.parametrize("profile", STEPS)
 
 
-def look(attack, model, *, checkpoint=None, tick=None) -> View:
+def look(attack, model, *, checkpoint=None, tick=None, judge=None) -> View:
     view = View(attack.threat, Secrets(QUERIES, {}, model), n_tokens=model.n_tokens, checkpoint=checkpoint)
+    view.tools = Tools(language_model=(lambda: judge) if judge else None)
     if tick:
         view.tick = tick
     return view
@@ -51,7 +56,7 @@ def walk(model, profile, chain, n_steps, *, n_cand=12, seed=0) -> tuple[Search, 
     search, values = Search(chain, chain, (seed, 0)), [chain.value]
     for step in range(n_steps):
         engine = Engine(model, model, n_grad=3, n_flip=3, n_cand=n_cand)
-        search.move(STEPS[profile](engine, [search], [np.random.default_rng([seed, step])])[0], 1e-4)
+        search.move(step_of(profile)(engine, [search], [np.random.default_rng([seed, step])])[0], 1e-4)
         values.append(search.chain.value)
     return search, values
 
@@ -140,6 +145,52 @@ def test_a_step_of_the_paper_profile_may_lose_but_the_best_passage_is_kept(token
     walks = [walk(token_model, "paper", chain, 8, n_cand=2, seed=seed) for seed in range(3)]
     assert any(after < before for _, v in walks for before, after in itertools.pairwise(v))
     assert [search.best.value for search, _ in walks] == [max(values) for _, values in walks]
+
+
+def test_the_paper_profile_without_its_quirk_to_lose_never_does(token_model, chain):
+    for seed in range(3):
+        _, values = walk(token_model, "paper:ranks,length,anything", chain, 8, n_cand=2, seed=seed)
+        assert all(after >= before for before, after in itertools.pairwise(values))
+
+
+def test_the_paper_profile_is_that_with_all_its_quirks_and_each_of_them_tells(token_model, chain):
+    walks = [walk(token_model, f"paper:{','.join(QUIRKS)}", chain, 8, n_cand=4, seed=s)[1] for s in range(4)]
+    assert walks == [walk(token_model, "paper", chain, 8, n_cand=4, seed=seed)[1] for seed in range(4)]
+    for left in ("ranks", "loses", "anything"):
+        rest = ",".join(quirk for quirk in QUIRKS if quirk != left)
+        assert walks != [walk(token_model, f"paper:{rest}", chain, 8, n_cand=4, seed=s)[1] for s in range(4)]
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_only_the_quirk_of_length_takes_tokens_that_were_not_scored(token_model, chain, monkeypatch, exact):
+    real, first, (one, other) = TokenModel.ids_many, chain.trigger.start, token_model.ids("steel cup")[1:-1]
+    rows = torch.tensor([chain.ids])
+    rows[0, first] = one
+
+    def cut_otherwise(self, texts):
+        return [[other if i == one else i for i in row] for row in real(self, texts)]
+
+    monkeypatch.setattr(TokenModel, "ids_many", cut_otherwise)
+    after = retold(token_model, chain, rows, unless=chain.text, exact=exact)
+    assert after.ids[first] == (chain.ids[first] if exact else other)
+
+
+def test_without_the_quirk_of_ranks_a_position_tries_its_most_salient_tokens(token_model, chain, monkeypatch):
+    seen: list[list[int]] = []
+    real = steps.retold
+
+    def spy(model, chain, rows, **options):
+        seen.append(rows[:, chain.trigger].tolist())
+        return real(model, chain, rows, **options)
+
+    monkeypatch.setattr(steps, "retold", spy)
+    engine = Engine(token_model, token_model, n_grad=1, n_flip=1, n_cand=6)
+    search = Search(chain, chain, (0, 0))
+    step_of("paper:")(engine, [search], [generator(3)])
+    gain = saliency(token_model, [chain], n_grad=1, rngs=[generator(3)])[0]
+    before = list(chain.ids[chain.trigger])
+    (where,) = {i for row in seen[0] for i in range(len(chain)) if row[i] != before[i]}
+    assert [row[where] for row in seen[0]] == gain[where].topk(6).indices.tolist()
 
 
 @PROFILES
@@ -299,10 +350,81 @@ def test_a_charge_on_the_norm_is_refused_where_all_vectors_are_of_unit_length(to
         attack(look(attack, token_model), generator(1))
 
 
+@pytest.fixture(scope="module")
+def judge() -> LanguageModel:
+    """A language model of random weights that reads bytes: another vocabulary than the encoder's."""
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    split = Tokenizer(models.BPE({c: i for i, c in enumerate(["<end>", *letters])}, []))
+    split.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=split, eos_token="<end>")
+    size = {"n_positions": 256, "n_embd": 16, "n_layer": 1, "n_head": 2, "initializer_range": 0.4}
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        model = GPT2LMHeadModel(GPT2Config(vocab_size=257, bos_token_id=0, eos_token_id=0, **size))
+    return LanguageModel(model.eval(), tokenizer, "bytes")
+
+
+@PROFILES
+def test_the_value_of_a_fluent_passage_is_its_similarity_less_the_charge_for_its_surprise(
+    token_model, judge, profile
+):
+    attack = attacks.load("gaslite", **SMALL, profile=profile, fluency_weight=0.3)
+    view = look(attack, token_model, judge=judge)
+    text = attack(view, generator(1)).inserted[0].text
+    near = measured(token_model, text, centroid(token_model, token_model.queries(TEXTS)))
+    value = near - 0.3 * float(judge.surprise([text])[0])
+    assert view.notes["passages"][0]["objective_ids"] == pytest.approx(value, abs=1e-5)
+
+
+def test_the_greater_the_charge_the_less_a_passage_surprises(token_model, judge):
+    surprises = []
+    for weight in (0.0, 0.02, 0.3):
+        attack = attacks.load("gaslite", **SMALL, fluency_weight=weight)
+        seeds = range(3)
+        texts = [attack(look(attack, token_model, judge=judge), generator(s)).inserted[0].text for s in seeds]
+        surprises.append(float(judge.surprise(texts).mean()))
+    assert surprises[0] > surprises[1] > surprises[2]
+
+
+def test_a_fluent_attack_that_was_killed_goes_on_to_the_same_passages(token_model, judge):
+    attack = attacks.load("gaslite", **{**SMALL, "n_steps": 7}, passages=2, fluency_weight=0.3)
+    whole, kept = look(attack, token_model, judge=judge), Kept()
+    expected = attack(whole, generator(2))
+
+    def die(done: int, total: int) -> None:
+        if done == 6:
+            raise Killed
+
+    with pytest.raises(Killed):
+        attack(look(attack, token_model, checkpoint=kept, tick=die, judge=judge), generator(2))
+    again = look(attack, token_model, checkpoint=kept, judge=judge)
+    assert attack(again, generator(2)) == expected
+    for one, other in zip(whole.notes["passages"], again.notes["passages"], strict=True):
+        assert other["trace"] == pytest.approx(one["trace"], abs=1e-6)
+
+
+def test_what_the_language_model_computes_counts_towards_the_limit(token_model, judge):
+    free = attacks.load("gaslite", **SMALL, fluency_weight=0.3)
+    before, view = token_model.work.flops, look(free, token_model, judge=judge)
+    free(view, generator(2))
+    assert view.work.flops > 0
+    assert view.notes["steps"] == 3
+    limited = replace(free, flops=token_model.work.flops - before + 0.01 * view.work.flops)
+    view = look(limited, token_model, judge=judge)
+    limited(view, generator(2))
+    assert view.notes["steps"] < 3
+
+
+def test_an_attacker_who_knows_no_query_is_told_so(token_model):
+    attack = attacks.load("gaslite", **SMALL)
+    with pytest.raises(TargetError, match="knows no query"):
+        attack(View(attack.threat, Secrets((), {}, token_model)), generator(1))
+
+
 def test_gaslite_beats_stuffing(token_model):
     attack, stuffing = (
         attacks.load("gaslite", **SMALL),
-        attacks.load("stuffing", information="Tea.", tokens=14),
+        attacks.load("stuffing", information=INFORMATION, tokens=14),
     )
     target, values = centroid(token_model, token_model.queries(TEXTS)), []
     for each in (stuffing, attack):
@@ -312,7 +434,15 @@ def test_gaslite_beats_stuffing(token_model):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"place": "top"}, {"profile": "slow"}, {"n_flip": 0}, {"screening": "int8"}]
+    "wrong",
+    [
+        {"place": "top"},
+        {"profile": "slow"},
+        {"profile": "fast:ranks"},
+        {"profile": "paper:rank"},
+        {"n_flip": 0},
+        {"screening": "int8"},
+    ],
 )
 def test_what_cannot_be_is_refused_by_name(wrong):
     with pytest.raises(SuiteError, match=next(iter(wrong))):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_robust.metrics.answers import judge, listed, outcome, refused, states
+from rag_robust.perturb import stated
 from rag_robust.types import Query
 
 RIGHT = [  # truth, prediction
@@ -274,3 +275,95 @@ def test_denied_answer_is_not_said(truth: str) -> None:
         "only", "just", "merely", "simply", "least", "until", "but", "however", "instead", "the", "an",
         "yes", "no", "true", "false", "it", "is",
     }  # fmt: skip
+
+
+NAMES = [  # truth, prediction, right
+    ("Guinea", "Equatorial Guinea", False),
+    ("Guinea", "It is Papua New Guinea.", False),
+    ("Guinea", "Guinea-Bissau", False),
+    ("Guinea", "guinea-bissau", False),
+    ("Guinea", "the Guinea-based one", True),
+    ("Sudan", "South Sudan", False),
+    ("Sudan", "south sudan", False),
+    ("Sudan", "A town in south Sudan.", True),
+    ("South Sudan", "South Sudan", True),
+    ("Sudan", "The Republic of Sudan", True),
+    ("Sudan", "In Sudan.", True),
+    ("Republic of the Congo", "Democratic Republic of the Congo", False),
+    ("Reagan", "President Reagan", True),
+    ("Reagan", "Ronald Reagan", True),
+]
+
+
+@pytest.mark.parametrize(("truth", "prediction", "right"), NAMES)
+def test_a_name_inside_another_name_is_not_said(truth: str, prediction: str, right: bool) -> None:
+    assert judge(Query("q", "?", (truth,)), prediction) is right
+
+
+ASKED = "Which of Denmark and Switzerland had the higher GDP per head?"
+HIGHER = Query("h", ASKED, ("Switzerland",), ("Denmark",))
+SMALLER = Query(
+    "s", "Which had the smaller population: India or the United States?", ("United States", "USA"), ("India",)
+)
+YEAR = Query("y", "Was the population of Kenya lower in 1967 or in 1992?", ("1967",), ("1992",))
+AREA = Query("a", "Of Guinea and Equatorial Guinea, which is larger?", ("Guinea",), ("Equatorial Guinea",))
+
+CHOSEN = [
+    (HIGHER, "Switzerland"),
+    (HIGHER, "Switzerland, not Denmark."),
+    (HIGHER, "Not Denmark but Switzerland."),
+    (HIGHER, "Switzerland had a higher GDP per head than Denmark."),
+    (HIGHER, "Compared to Denmark, Switzerland had the higher GDP per head."),
+    (HIGHER, "Between Denmark and Switzerland, Switzerland had the higher one."),
+    (HIGHER, "Switzerland had the higher one, at 40,000, while Denmark had 30,000."),
+    (HIGHER, f"{HIGHER.text} Switzerland."),
+    (SMALLER, "The USA had fewer people than India."),
+    (YEAR, "In 1967, Kenya's population was lower than in 1992."),
+    (YEAR, "It was lower in 1967, and higher in 1992."),
+    (AREA, "Guinea is larger than Equatorial Guinea."),
+]
+NOT_CHOSEN = [
+    (HIGHER, "Denmark had the higher GDP per head compared to Switzerland."),
+    (HIGHER, "Denmark had a lower GDP per head than Switzerland."),
+    (HIGHER, "Switzerland had the lower GDP per head."),
+    (HIGHER, "Switzerland or Denmark"),
+    (HIGHER, "Denmark and Switzerland"),
+    (SMALLER, "India and the United States had the smaller population"),
+    (SMALLER, "The United States had more people than India."),
+    (YEAR, "In 1992, Kenya's population was lower than 1967."),
+    (YEAR, "1967 or 1992"),
+    (AREA, "Equatorial Guinea"),
+    (AREA, "Equatorial Guinea is larger than Guinea."),
+]
+
+
+@pytest.mark.parametrize(("query", "prediction"), CHOSEN)
+def test_what_an_answer_chooses_is_its_answer(query: Query, prediction: str) -> None:
+    assert judge(query, prediction) is True
+
+
+@pytest.mark.parametrize(("query", "prediction"), NOT_CHOSEN)
+def test_what_an_answer_names_without_choosing_it_is_wrong(query: Query, prediction: str) -> None:
+    assert judge(query, prediction) is False
+
+
+@pytest.mark.parametrize("query", [HIGHER, SMALLER, YEAR, AREA])
+@pytest.mark.parametrize("known", [True, False])
+def test_to_repeat_a_question_is_no_answer_even_if_no_other_is_known(query: Query, known: bool) -> None:
+    asked = query if known else Query(query.id, query.text, query.answers)
+    assert judge(asked, query.text) is False
+    assert not known or judge(asked, query.text.rstrip("?").lower()) is False
+
+
+@pytest.mark.parametrize(("truth", "prediction"), [*RIGHT, *((t, p) for t, p, right in NAMES if right)])
+def test_what_the_judge_calls_right_states_the_answer(truth: str, prediction: str) -> None:
+    assert stated.states(prediction, truth)
+
+
+@given(st.text(max_size=40), st.sampled_from(RIGHT), st.text(max_size=40))
+def test_what_is_right_in_any_surroundings_is_stated_there(
+    before: str, pair: tuple[str, str], behind: str
+) -> None:
+    truth, prediction = pair
+    text = f"{before} {prediction} {behind}"
+    assert judge(Query("q", "?", (truth,)), text) is False or stated.states(text, truth)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rag_robust.corpus.build import build
 from rag_robust.errors import CorpusError
+from rag_robust.metrics.answers import outcome
 from rag_robust.questions.graph import Edge, FactGraph
 from rag_robust.questions.question import Question
 from rag_robust.questions.quota import write_questions
@@ -189,3 +190,14 @@ def test_the_count_is_met_or_the_patterns_are_exhausted(corpus: Corpus, n: int) 
 def test_a_world_without_facts_is_a_loud_failure() -> None:
     with pytest.raises(CorpusError, match="found no fact in 1 passages"):
         prepare(build([Passage("p", "Nothing here is a fact.")]))
+
+
+@settings(max_examples=20, deadline=None)
+@given(corpora())
+def test_no_question_is_answered_by_repeating_it(corpus: Corpus) -> None:
+    for question in written(corpus)[1]:
+        if question.query.answers:
+            assert outcome(question.query, question.query.text) == "wrong"
+            assert outcome(question.query, question.query.answers[0]) == "correct"
+        choice = question.asks is not None and question.asks.op in ("highest", "lowest")
+        assert bool(question.query.rejected) == choice

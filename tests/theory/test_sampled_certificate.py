@@ -12,7 +12,10 @@ from rag_robust import certify as methods
 from rag_robust import seeds
 from rag_robust.certify import certdr, masking, mean, percentile
 from rag_robust.certify.ranking import Ranking
+from rag_robust.encode.hashed import HashedEncoder
 from rag_robust.errors import ModelError, UsageError
+from rag_robust.retrieve.scores import bi_encoder
+from rag_robust.retrieve.static import Static
 from rag_robust.synonyms.source import Source
 from rag_robust.synonyms.space import Substitutions
 from rag_robust.types import Certificate, Passage, Query
@@ -101,6 +104,44 @@ def test_certdr_is_the_published_comparison():
     assert (plain.low, plain.high) == pytest.approx((scores[1], scores[2] + shift))
     margin = 2 * (np.log(2 / 0.05) / (2 * 200)) ** 0.5
     assert careful.high - careful.low == pytest.approx(plain.high - plain.low + margin)
+
+
+@pytest.mark.parametrize("margin", [False, True])
+def test_certdr_is_the_published_comparison_at_every_k_whatever_k_was_asked_for(margin: bool):
+    narrow = Substitutions(source=Source("s", {"cat": ("cow", "dog")}), swaps=1)
+    half = 2 * (np.log(2 / 0.05) / (2 * 1000)) ** 0.5 if margin else 0.0
+    told = set()
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        levels, cats = rng.normal(0, 4, 5), rng.permutation(5).tolist()
+        passages = tuple(Passage(str(i), "calm" + " cat" * n, title=f"T{i}") for i, n in enumerate(cats))
+
+        def score(query: str, texts: list[str], levels: np.ndarray = levels) -> np.ndarray:
+            return levels[[int(text[1]) for text in texts]]
+
+        found = certdr.certify(Ranking(QUERY, passages, score), narrow, k=1, mc_error=margin, cap=None)
+        order, means = list(found.scores), list(found.scores.values())
+        for k in range(1, 5):
+            shift = max(1 - (2 / 3) ** cats[int(i)] for i in order[k:])
+            literal = means[k - 1] - means[k] - shift - half > 0
+            certified = min(found.lower[i] for i in order[:k]) > max(found.upper[i] for i in order[k:])
+            assert certified == literal
+            told.add((k, certified))
+    assert {literal for _, literal in told} == {True, False}
+
+
+def test_a_cosine_has_a_known_range_and_what_has_none_takes_the_sigmoid():
+    passages = tuple(Passage(str(i), text) for i, text in enumerate(["red cat", "blue dog", "calm"]))
+    for similarity, ends in (("cosine", (-1.0, 1.0)), ("dot", (None, None))):
+        own = bi_encoder(HashedEncoder(similarity=similarity))
+        vectors = Static("s", ("red", "cat", "calm"), np.eye(3, dtype=np.float32), similarity)
+        for score in (own, vectors.score):
+            for module in (mean, masking):
+                found = module.certify(Ranking(QUERY, passages, score), ALLOWED, k=1, n_max=64)
+                assert (found.parameters["low"], found.parameters["high"]) == ends
+                assert ("in [-1, 1]" in found.ranker) is (similarity == "cosine")
+    stated = mean.certify(Ranking(QUERY, passages, vectors.score), ALLOWED, k=1, n_max=64, low=0, high=2)
+    assert "in [0, 2]" in stated.ranker
 
 
 @pytest.mark.parametrize("lift", [0.8, 3.0])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from math import log
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,9 +16,20 @@ from rag_robust.errors import TargetError
 from rag_robust.seeds import generator
 from rag_robust.synonyms.source import Source
 from rag_robust.synonyms.space import Substitutions
-from rag_robust.types import Passage, Query
+from rag_robust.types import Passage, Query, Work
 
-WRITER = SimpleNamespace(surprise=lambda texts: np.array([log(100 if "icy" in t else 10) for t in texts]))
+
+@dataclass(frozen=True)
+class Writer:
+    """A language model that is surprised by ice."""
+
+    work: Work = field(default_factory=Work)
+
+    def surprise(self, texts):
+        return np.array([log(100 if "icy" in t else 10) for t in texts])
+
+
+WRITER = Writer()
 
 
 def test_spamicity_is_the_share_of_query_words_by_weight():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +16,7 @@ from rag_robust.attacks.poisoned_rag import PoisonedRag
 from rag_robust.errors import BudgetError, SuiteError, TargetError
 from rag_robust.seeds import generator
 from rag_robust.text import sentences
-from rag_robust.types import Query
+from rag_robust.types import Change, Query, Work
 
 if TYPE_CHECKING:
     from rag_robust.encode.tokens import TokenModel
@@ -135,8 +137,11 @@ def test_what_is_read_depends_on_the_mode() -> None:
         attacks.load("poisoned-rag", mode="whitebox")
 
 
+@dataclass(frozen=True)
 class Babbler:
     """A language model that knows five words, all as likely."""
+
+    work: Work = field(default_factory=Work)
 
     def next_log_probs(self, texts: Sequence[str]) -> torch.Tensor:
         return torch.zeros(len(texts), 5).log_softmax(dim=-1)
@@ -187,3 +192,53 @@ def test_white_box_takes_another_start_where_the_question_does_not_survive_the_t
     secrets = Secrets(queries=(Query("q", "∑ 🤔 ?"),), answer=copying, model=token_model)
     view = View(attack.threat, secrets, target="water", n_tokens=token_model.n_tokens)
     assert attack(view, generator(0)).inserted[0].text.endswith(str(noted(view)[0]["information"]))
+
+
+class Killed(Exception):
+    pass
+
+
+class Memory:
+    """A checkpoint as JSON that dies when it has kept so many states."""
+
+    def __init__(self, most: int) -> None:
+        self.states, self.most = ["null"], most
+
+    def save(self, state: object, /) -> None:
+        self.states.append(json.dumps(state))
+        if len(self.states) > self.most:
+            raise Killed
+
+    def load(self) -> object:
+        return json.loads(self.states[-1])
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4, 5, 6, 7])
+def test_a_white_box_attack_goes_on_within_the_prefix_it_was_killed_in(
+    token_model: TokenModel, most: int
+) -> None:
+    size = {"passages": 2, "tokens": 90, "n_trials": 2, "trigger_tokens": 6, "n_steps": 12, "n_cand": 4}
+    attack = PoisonedRag(**size, mode="white-box", writer="model")
+    asked = Query("q", "coffee beans")
+
+    def view_of(memory: Memory | None = None) -> View:
+        secrets = Secrets(queries=(asked,), answer=copying, model=token_model)
+        made = View(attack.threat, secrets, target="water", n_tokens=token_model.n_tokens, checkpoint=memory)
+        made.tools = Tools(language_model=Babbler)
+        return made
+
+    def forwards(view: View) -> tuple[Change, int]:
+        before = token_model.work.forwards
+        return attack(view, generator(0)), token_model.work.forwards - before
+
+    whole, memory = view_of(), Memory(most)
+    expected, all_of_them = forwards(whole)
+    with pytest.raises(Killed):
+        attack(view_of(memory), generator(0))
+    memory.most = 99
+    again = view_of(memory)
+    change, rest = forwards(again)
+    assert change == expected
+    assert again.notes == whole.notes
+    assert again.calls == whole.calls
+    assert rest < all_of_them or most == 1

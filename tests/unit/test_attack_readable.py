@@ -143,6 +143,41 @@ def test_an_interrupted_attack_goes_on_where_it_stopped(writer):
     assert len(QUERIES) < len(asked) < whole.calls
 
 
+class Killed(Exception):
+    pass
+
+
+def test_an_attack_killed_between_two_passages_goes_on_with_its_beams(writer):
+    made, saved = attack(tokens=15, passages=2), ["null"]
+    whole = look(made, writer)
+    expected = made(whole, generator(2))
+    kept = SimpleNamespace(
+        save=lambda state: saved.append(json.dumps(state)), load=lambda: json.loads(saved[-1])
+    )
+
+    def die(done: int, total: int) -> None:
+        if done == 15 + 7:
+            raise Killed
+
+    with pytest.raises(Killed):
+        made(look(made, writer, checkpoint=kept, tick=die), generator(2))
+    ticks: list[int] = []
+    again = look(made, writer, checkpoint=kept, tick=lambda done, total: ticks.append(done))
+    assert made(again, generator(2)) == expected
+    assert again.notes == whole.notes
+    assert again.calls == whole.calls
+    assert ticks[0] == 15 + 6
+
+
+def test_what_the_language_model_reads_is_counted(writer):
+    made, before = attack(), writer.work.forwards
+    view = look(made, writer)
+    made(view, generator(1))
+    assert view.work.forwards > 3
+    assert view.work.flops > view.work.tokens > view.work.forwards
+    assert (view.work.backwards, writer.work.forwards) == (0, before), "the model itself is shared"
+
+
 def test_what_cannot_be_is_refused(writer):
     with pytest.raises(BudgetError, match="allows 2 tokens per passage, the information has 3"):
         attack(tokens=2)(look(attack(), writer), generator(1))

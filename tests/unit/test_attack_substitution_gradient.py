@@ -169,3 +169,4 @@ def test_work_is_counted(token_model):
     white = White(token_model, torch.tensor(token_model.queries([QUERY.text])[0]))
     climbed(white, token_model.ids("hot water"), Climb(1.0, 3))
     assert token_model.work.backwards == before.backwards + 3
+    assert token_model.work.forwards == before.forwards + 3

@@ -58,7 +58,7 @@ def test_empty_judgements_of_a_query_are_no_judgements() -> None:
         ([Passage("p", "a"), Passage("p", "b")], [], {}, 'unique passage ids, got "p" twice'),
         ([Passage("", "a")], [], {}, "non-empty string as passage id"),
         ([Passage(7, "a")], [], {}, "non-empty string as passage id, got 7"),  # type: ignore[arg-type]
-        ([Passage("a", " "), Passage("b", ""), Passage("c", "x")], [], {}, r"got 2 with neither \(a, b\)"),
+        ([Passage("a", " "), Passage("b", "")], [], {}, "a title or a text, got 2 with neither"),
         ([Passage("p", "a")], [Query("q", " ")], {}, r"queries with text, got 1 without \(q\)"),
         ([Passage("p", "a")], [], {"q": {"p": 1}}, r"known queries, got 1 unknown \(q\)"),
         ([Passage("p", "a")], [Query("q", "b")], {"q": {"p": True}}, r"grade of \(q, p\), got True"),
@@ -70,6 +70,17 @@ def test_nonsense_is_refused(
 ) -> None:
     with pytest.raises(CorpusError, match=message):
         build(passages, queries, qrels)
+
+
+def test_passages_without_title_and_text_are_left_out_with_their_judgements_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    passages = [Passage(i, "") for i in "edcb"] + [Passage("a", "x")]
+    found = build(passages, [Query("q", "w"), Query("r", "v")], {"q": {"a": 1, "b": 2}, "r": {"c": 1}})
+    assert found == build([Passage("a", "x")], found.queries.values(), {"q": {"a": 1}})
+    [said] = [record.getMessage() for record in caplog.records]
+    assert "left out 4 of 5 passages" in said
+    assert "(b, c, d, ...), and 2 judgements" in said
 
 
 def test_a_title_alone_is_a_passage() -> None:

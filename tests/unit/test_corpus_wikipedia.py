@@ -86,6 +86,37 @@ def test_the_same_question_twice_is_one_query_with_all_answers_and_pages(install
     assert fanoutqa.queries(PASSAGES) == (expected, {"fanoutqa-1": {"p": 1, "r": 1}})
 
 
+PLACES = {
+    "n": Passage("n", "Its capital is Oslo.", "Norway"),
+    "k": Passage("k", "Its capital is Nairobi.", "Kenya"),
+    "i": Passage("i", "It lies in the east.", "India"),
+}
+
+
+def test_a_list_is_asked_for_as_a_whole_where_questions_are_to_be_answered(installed: Path) -> None:
+    questions(
+        installed,
+        part("1", "Who?", '["a", "b", "a", "c"]', "Norway"),
+        part("2", "Who else?", '["a"]', "Norway"),
+    )
+    found = {q.text: q.answers for q in fanoutqa.joined(PLACES)[0]}
+    assert found == {"Who?": ("a, b and c", "a, b, c"), "Who else?": ("a",)}
+
+
+def test_sub_questions_worded_alike_are_joined_over_the_pages_that_hold_their_answers(
+    installed: Path,
+) -> None:
+    asked = {"Norway": "Oslo", "Kenya": "Nairobi", "India": "New Delhi"}
+    parts = (part(land, f"What is its capital, {land}?", f'"{town}"', land) for land, town in asked.items())
+    questions(installed, *parts)
+    found, judged = fanoutqa.joined(PLACES)
+    (one,) = [q for q in found if len(judged[q.id]) > 1]
+    assert one.text == "What is its capital, Norway, and what is its capital, Kenya?"
+    assert one.answers == ("Oslo and Nairobi", "Oslo, Nairobi")
+    assert judged[one.id] == {"n": 1, "k": 1}
+    assert len(found) == 4
+
+
 @pytest.mark.model
 def test_the_real_corpus_has_the_documented_size() -> None:
     corpus = load("wikipedia")

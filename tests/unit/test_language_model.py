@@ -132,6 +132,19 @@ def test_a_model_of_other_weights_has_another_fingerprint(folder: Path, judge: L
     assert language_model(str(folder / "other"), cache=folder).fingerprint != judge.fingerprint
 
 
+def test_what_is_read_is_counted_and_nothing_else(judge: LanguageModel) -> None:
+    judge.surprise(["tea", "", "tea is hot"])
+    first = judge.model.get_input_embeddings().weight.numel()
+    n = 4 + 11  # a start token each; a text without tokens is not read
+    assert (judge.work.forwards, judge.work.backwards, judge.work.tokens) == (2, 0, n)
+    body = (judge.work.flops / 2 - first * (n - 2)) / n
+    layers = judge.model.get_decoder().parameters()
+    assert 0 < body <= sum(p.numel() for p in layers) - first
+    before = judge.work.flops
+    judge.next_log_probs(["tea"])
+    assert judge.work.flops - before == 2 * (4 * body + first)
+
+
 def test_a_model_without_a_start_token_is_refused(judge: LanguageModel) -> None:
     bare = PreTrainedTokenizerFast(tokenizer_object=tokenizer().backend_tokenizer)
     judge.model.config.bos_token_id = None

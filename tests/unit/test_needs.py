@@ -27,7 +27,7 @@ def chain() -> Question:
 
 def test_a_chain_needs_one_passage_per_fact_in_the_order_of_reasoning():
     assert [p.id for p in gold(chain(), CORPUS)] == ["b", "r2"]
-    assert covered(chain(), gold(chain(), CORPUS), CORPUS) == len(needs(chain())) == 2
+    assert covered(chain(), gold(chain(), CORPUS), CORPUS) == len(needs(chain(), CORPUS)) == 2
     assert document(chain(), CORPUS)
 
 
@@ -69,8 +69,35 @@ def test_a_judged_query_needs_its_relevant_passages_unless_the_answer_was_taken_
     assert covered(question, [replace(passage, text="Code: AVA")], CORPUS) == 0
 
 
+def judged(answers, *passages):
+    """A query that belongs to a corpus, with the passages judged relevant to it."""
+    corpus = build([Passage(str(i), text) for i, text in enumerate(passages)])
+    gold = tuple(corpus.passages)
+    return Question(Query("q", "Who?", answers), Fact("", "", "", "", gold[0], 0, 0), gold), corpus
+
+
+def test_a_judged_passage_that_never_said_the_answer_is_needed_as_it_is():
+    question, corpus = judged(("Alton",), "The mayor of Alton is old.", "The mayor wears a hat.")
+    assert covered(question, gold(question, corpus), corpus) == len(needs(question, corpus)) == 2
+    hat = corpus.passages["1"]
+    versions = [replace(hat, text=text) for text in ("The mayor.", "On Monday. The mayor wears a hat.")]
+    assert [covered(question, [one], corpus) for one in versions] == [0, 1]
+
+
+def test_either_of_two_judged_passages_that_say_the_answer_is_enough():
+    question, corpus = judged(("Alton",), "Alton is the capital.", "The capital is Alton.")
+    assert len(needs(question, corpus)) == 1
+    assert covered(question, [corpus.passages["1"]], corpus) == 1
+
+
+def test_of_a_list_each_member_is_needed():
+    question, corpus = judged(("Alton and Brill", "Alton, Brill"), "Alton is one.", "Brill is one.")
+    assert [need.forms for need in needs(question, corpus)] == [("Alton",), ("Brill",)]
+    assert covered(question, [corpus.passages["0"]], corpus) == 1
+
+
 def test_what_has_no_answer_needs_nothing_and_is_never_stated():
     question = Question(Query("q", "When?"), Fact("x", "y", "z", "", "a", 0, 0), ())
-    assert needs(question) == ()
+    assert needs(question, CORPUS) == ()
     assert gold(question, CORPUS) == []
     assert not answer_stated(question, PASSAGES)

@@ -5,6 +5,7 @@ import pytest
 from rag_robust.corpus.build import build
 from rag_robust.errors import SuiteError
 from rag_robust.perturb import apply_to_passages, known, load_document, rival, stale_value, sweep
+from rag_robust.perturb.promises import Case, about_the_entity
 from rag_robust.perturb.stated import places, states
 from rag_robust.seeds import generator
 from rag_robust.types import Fact, Passage, Query
@@ -134,6 +135,29 @@ def test_a_distractor_is_about_the_same_entity_and_another_relation() -> None:
         "distractor", [CITY], TOWN, known(CORPUS), seed=0
     ).result  # no facts: by the name
     assert {p.id for p in blind or ()} < {"kenya-1", "kenya-2", "kenya-3"}
+
+
+def test_a_distractor_names_the_entity_itself_and_not_a_longer_word() -> None:
+    japan = Passage("j", "Tokyo is the capital of Japan.")
+    yen = Passage("y", "The Japanese yen is a currency.")
+    south = Passage("s", "The coast of South Japan is long.")
+    asked = Query("q", "What is the capital of Japan?", ("Tokyo",))
+    corpus = build([japan, yen, south], where="test")
+    assert apply_to_passages("distractor", [japan], asked, known(corpus)).reason == "not applicable"
+    trade = Passage("t", "Japan's ports are busy.")
+    world = known(build([japan, yen, trade], where="test"))
+    assert apply_to_passages("distractor", [japan], asked, world, count=2).result in {
+        (japan, trade),
+        (trade, japan),
+    }
+
+
+def test_a_passage_beside_the_entity_or_of_the_asked_relation_breaks_the_promise_of_a_distractor() -> None:
+    older = Passage("kenya-4", "Kenya had a life expectancy of 58.766 in 1987.")
+    shilling = Passage("kenya-5", "The Kenyan shilling is a currency.")
+    world = known(CORPUS, [*FACTS, fact(older, "Kenya", "life expectancy", "58.766", "1987")])
+    held = [about_the_entity(Case((KENYA,), (KENYA, p), YEARS, world)) for p in (older, shilling, TRADE)]
+    assert held == [False, False, True]
 
 
 def test_dilution_keeps_the_text_whole_among_other_sentences() -> None:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from rag_robust import perturb
 from rag_robust.errors import SuiteError
 from rag_robust.perturb import load, names
 from rag_robust.perturb.query import typo
@@ -40,3 +41,10 @@ def test_a_persons_own_function_is_found_by_module(tmp_path: Path, monkeypatch: 
 def test_a_wrong_name_or_parameter_is_explained(name: str, parameters: dict, message: str) -> None:
     with pytest.raises(SuiteError, match=message):
         load(name, **parameters)
+
+
+def test_what_was_revised_adds_to_the_keys_of_records_and_nothing_else_does() -> None:
+    assert perturb.revision("typo") == perturb.revision("original") == perturb.revision("my.module:own") == ()
+    assert perturb.revision("word-order") == perturb.revision("distractor?count=2") == (2,)
+    assert perturb.revision("synonym?share=0.3") == perturb.revision("synonym", source="everyday") != (2,)
+    assert perturb.revision("synonym?source=wordnet") == perturb.revision("synonym", source="wordnet") == (2,)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from rag_robust.corpus import economy
 from rag_robust.corpus.build import build
 from rag_robust.questions.dependency import from_sentences
-from rag_robust.questions.evidence import Triplet, validated
+from rag_robust.questions.evidence import Triplet, doubtful, validated
 from rag_robust.questions.keyvalue import from_fields
 from rag_robust.questions.own_files import read_files
+from rag_robust.questions.quota import write_questions
 from rag_robust.questions.triplets import stated
 from rag_robust.questions.typed import from_patterns
 from rag_robust.questions.values import read
@@ -26,6 +27,8 @@ from rag_robust.types import Fact, Passage
         (("57.1 years", ""), ("57.10", "years at birth")),
         (("$3,818.1 million", ""), ("3,818,100,000", "US dollars")),
         (("8.3", "million people"), ("8,300,000", "people")),
+        (("8.3", "€ million"), ("8,300,000", "euros")),
+        (("8.3", "millions of euros"), ("8.3 million", "euros")),
         (("4%", ""), ("4 per cent", "")),
         (("1 March 2007", ""), ("2007-03-01", "")),
         (("Yes", ""), ("true", "")),
@@ -41,6 +44,10 @@ def test_equal_values_are_equal_in_any_spelling(one: tuple[str, str], two: tuple
 )
 def test_different_values_are_different(one: str, two: str) -> None:
     assert read(one).key != read(two).key
+
+
+def test_a_scale_after_per_does_not_multiply() -> None:
+    assert read("5", "deaths per million people").number == 5
 
 
 @given(st.text(max_size=40), st.text(max_size=10))
@@ -156,6 +163,35 @@ def test_what_its_evidence_does_not_prove_falls_with_a_reason(one: Triplet, why:
     checked = validated(build([Passage("p", TEXT)]), [one])
     assert checked.triplets == ()
     assert checked.dropped == {"endpoint": {why: 1}}
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Acme's revenue was not $5 million in 2020.",
+        "In 2021, Acme's revenue may have been $7 million.",
+        "Acme's revenue could reach $3 million in 2023.",
+        "Acme is expected to book revenue of $4 million in 2030.",
+        "Acme wasn't founded in 1985.",
+        "Was Acme founded in 1985?",
+        "Revenue of Acme grew by $2 million in 2019.",  # a change is no level
+    ],
+)
+def test_what_a_sentence_denies_or_doubts_is_in_no_answer_key(sentence: str) -> None:
+    known = "| Company | City |\n| --- | --- |\n| Acme | Oslo |"
+    world = prepare(build([Passage("a", known), Passage("b", sentence)]))
+    assert [q.query.answers for q in write_questions(world, 9).questions] == [("Oslo",)]
+
+
+def test_a_month_and_an_idiom_are_no_doubt() -> None:
+    assert not doubtful("In May 2020 a child born in Kenya could expect to live 66.7 years.")
+
+
+def test_a_sentence_that_denies_a_fact_is_no_further_evidence_of_it() -> None:
+    table = "| Company | Revenue |\n| --- | --- |\n| Acme | 512 |"
+    said = [Passage("b", "The revenue of Acme is 512."), Passage("c", "The revenue of Acme is not 512.")]
+    [edge] = prepare(build([Passage("a", table), *said])).graph.edges
+    assert edge.passages == {"a", "b"}
 
 
 def test_the_same_fact_of_two_extractors_is_kept_from_the_more_trusted() -> None:

@@ -96,6 +96,21 @@ def test_failures_are_tried_again_and_the_budget_holds(tmp_path: Path) -> None:
     assert model.asked == ["abcdefgh"]
 
 
+def test_the_budget_is_one_for_all_stages_and_starts_of_a_job(tmp_path: Path) -> None:
+    small = Budget(limit=0.000_013, in_per_million=1, out_per_million=1, max_new_tokens=4)
+    model = Table(default="yes")  # each costs (2 + 4) / 10^6
+    ledger = Ledger(tmp_path / "l")
+    assert [*asked(["abcdefgh"], model, ledger, small)] == ["yes"]
+    assert [*asked(["ijklmnop"], model, ledger, small)] == ["yes"]
+    for known in (ledger, Ledger(tmp_path / "l")):
+        assert known.spent == pytest.approx(0.000_012)
+        [third] = asked(["qrstuvwx"], model, known, small)
+        assert isinstance(third, Failure)
+        assert third.kind == "budget"
+    (tmp_path / "old").write_text('["key", "reply"]\n')
+    assert Ledger(tmp_path / "old").get("key") == "reply"
+
+
 def test_the_price_of_a_dry_run_is_the_most_it_can_cost(tmp_path: Path) -> None:
     budget = Budget(in_per_million=2, out_per_million=10, max_new_tokens=100)
     model = Table()

@@ -156,3 +156,20 @@ def test_a_phrase_is_found_as_whole_words() -> None:
     assert phrase_in("What of ZÜRICH?", "zurich")
     assert not phrase_in("Norway", "no")
     assert not phrase_in("in 1992", "199")
+
+
+def test_one_number_in_two_units_is_not_unique() -> None:
+    metres, feet = (
+        Passage(unit, f"Kenya: height.\n| Year | Height ({unit}) |\n|---|---|\n| 1992 | 5 |")
+        for unit in ("m", "feet")
+    )
+    other = Passage("p", "Chad: height.\n| Year | Height (m) |\n|---|---|\n| 1992 | 4 |")
+    found = synthesise(build([metres, feet, other]), 5, rng=generator(1))
+    assert [q.fact.subject for q in found.questions] == ["Chad"]
+    assert found.dropped == {"not unique": 1}
+
+
+def test_a_participle_is_quoted() -> None:
+    table = "| Firm | Founded |\n|---|---|\n| Acme | 1990 |\n| Beta | 1954 |"
+    found = synthesise(build([Passage("p", table)]), 5, rng=generator(1))
+    assert all("“founded”" in q.query.text for q in found.questions)

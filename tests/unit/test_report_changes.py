@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag_robust.report.changes import told
+from rag_robust.report.changes import on_ids, spent, told
 from rag_robust.types import Corpus
 
 CORPUS = Corpus({}, {}, {}, "")
@@ -37,6 +37,32 @@ def test_one_known_query_is_its_own_centre(similarity):
 
 
 def test_what_is_counted_is_named_for_what_it_is():
-    body = {"work": {"forwards": 1200, "backwards": 30}}
-    (line,) = told("attack", body, CORPUS).effort
-    assert line == "1,200 token sequences through its encoders, 30 of them back"
+    work = {"forwards": 1200, "backwards": 30, "tokens": 48000, "flops": 2e12, "cpu_s": 11.0, "version": 2}
+    body = {"seconds": 12.5, "work": work, "notes": {"steps": 7, "passages": [{"steps": 3}]}}
+    assert told("attack", body, CORPUS).effort == (
+        "made in 12.5 s",
+        "11.0 of them the processor's",
+        "7 steps",
+        "1,200 token sequences through its models, 30 of them back",
+        "48,000 tokens, 2e+12 operations",
+    )
+
+
+def test_changes_made_before_gradients_counted_forward_are_told_as_they_count_now():
+    body = {"work": {"forwards": 1200, "backwards": 30, "tokens": 1, "flops": 1.0}}
+    assert spent(body)["forwards"] == 1230
+    assert spent({"work": {**body["work"], "version": 2}})["forwards"] == 1200
+
+
+@pytest.mark.parametrize("notes", [None, {}, {"passages": 3}, {"passages": [None, {"steps": "many"}]}])
+def test_notes_of_a_persons_own_attack_may_be_anything(notes):
+    assert spent({"notes": notes}) == {"steps": 0}
+    assert on_ids({"notes": notes}) == []
+
+
+def test_the_value_on_ids_stands_beside_the_passage():
+    body = {"notes": {"passages": [{"objective_ids": 0.5, "steps": 4}]}}
+    change = {"inserted": [{"id": "x", "text": "t", "title": ""}], "edited": {}, "reworded": {}}
+    facts = dict(told("attack", {**body, "change": change}, CORPUS).written[0].facts)
+    assert facts == {"the attack's own goal, on token ids": "0.50"}
+    assert spent(body)["steps"] == 4

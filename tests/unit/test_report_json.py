@@ -12,7 +12,8 @@ from rag_robust.gates import Result, judge
 from rag_robust.report.json import to_json, write_json
 from rag_robust.types import Cost, Estimate
 
-build = runpy.run_path(str(Path(__file__).with_name("report_store.py")))["build"]
+STORE = runpy.run_path(str(Path(__file__).with_name("report_store.py")))
+build, ATTACK = STORE["build"], STORE["ATTACK"]
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/result.schema.json").read_text(encoding="utf-8"))
 TYPES = {
     "object": dict,
@@ -107,6 +108,36 @@ def test_only_costs_differ_when_a_run_takes_longer(result):
     a = to_json(result)
     b = to_json(replace(result, records=tuple(slower), run=result.run | {"date": "2026-11-23"}))
     assert {key for key in a if a[key] != b[key]} == {"costs"}
+
+
+def test_what_making_a_change_took_is_told_once_for_each_change(result):
+    work = {
+        "forwards": 12,
+        "backwards": 3,
+        "tokens": 99,
+        "flops": 1e9,
+        "cpu_s": 1.5,
+        "wall_s": 2.0,
+        "version": 2,
+    }
+    notes = {"steps": 7, "passages": [{"objective_ids": 0.9}]}
+    more = {"work": work, "notes": notes, "trial": 0}
+    changes = {key: {**body, **more} if "calls" in body else body for key, body in result.changes.items()}
+    told: Any = to_json(replace(result, changes=changes))
+    assert problems(told, SCHEMA) == []
+    found = told["costs"]["work"]
+    (gaslite,) = [row for row in found if row["condition"] == "gaslite"]
+    expected = {
+        "task": ATTACK,
+        "query_id": None,
+        "steps": 7,
+        "forwards": 12,
+        "objective_ids": [0.9],
+        "cpu_s": 1.5,
+    }
+    assert {name: gaslite[name] for name in expected} == expected
+    edits = [row["query_id"] for row in found if row["condition"] == "substitution"]
+    assert len(edits) == len(set(edits)) > 1
 
 
 def test_file_is_whole_and_nothing_is_left_beside_it(result, tmp_path):

@@ -156,6 +156,7 @@ def test_the_system_stands_beside_every_policy(result):
         "empty answer",
         "ideal",
         "random span",
+        "repeat the question",
     ]
     balance = {name: scores[0].value for name, scores in found(result, "careful").policies}
     assert balance["ideal"] == 1.0 > balance[""] > balance["always refuse"] == 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 
 import pytest
@@ -39,6 +40,9 @@ FULL = Record(
         {},
         WITNESS,
         "why",
+        {"n_max": 64, "cap": None},
+        "wordnet?cap=12",
+        first_stage=True,
     ),
     notes={"asked": "what", "n": 3},
 )
@@ -46,6 +50,14 @@ FULL = Record(
 
 def test_a_record_survives_the_store_whole():
     assert record_from_json(record_to_json(FULL)) == FULL
+
+
+def test_a_certificate_of_before_its_parameters_were_kept_is_still_read():
+    body = json.loads(record_to_json(FULL))
+    for later in ("parameters", "synonyms", "first_stage"):
+        del body["certificate"][later]
+    found = record_from_json(json.dumps(body)).certificate
+    assert (found.parameters, found.synonyms, found.first_stage) == ({}, "", None)
 
 
 def test_not_a_number_is_refused():

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_robust import text
+from rag_robust.doctor import examine
 from rag_robust.errors import ModelError
 from rag_robust.synonyms.neighbours import neighbours
 from rag_robust.synonyms.pairs import pairs
@@ -64,7 +65,7 @@ def test_pairs_close_symmetrically_and_drop_antonyms(tmp_path: Path):
     (tmp_path / "ant.txt").write_text("cold hot\n")
     source = pairs(tmp_path / "syn.txt", antonyms=tmp_path / "ant.txt")
     assert source.sets == {"big": ("large",), "large": ("big",)}
-    assert source.name == "syn"
+    assert source.name == "pairs syn"
 
 
 def test_pairs_do_not_depend_on_the_order_of_lines(tmp_path: Path):
@@ -130,6 +131,19 @@ def test_wordnet_is_found_through_wnhome(
     (home / "dict").symlink_to(little_wordnet)
     monkeypatch.setenv("WNHOME", str(home))
     assert wordnet().hash == wordnet(little_wordnet).hash
+
+
+def test_the_doctor_looks_for_wordnet_where_it_is_looked_for(
+    little_wordnet: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    def told() -> tuple[str, str, str]:
+        return next(row for row in examine(tmp_path) if row[0] == "wordnet")
+
+    monkeypatch.setenv("WNHOME", str(little_wordnet))
+    assert told() == ("wordnet", str(little_wordnet), "")
+    monkeypatch.setenv("WNHOME", str(tmp_path / "nowhere"))
+    assert told()[1] == "missing"
+    assert '"neighbours:all-MiniLM-L6-v2"' in told()[2]
 
 
 @pytest.mark.parametrize("place", ["dict", "corpora/wordnet"])

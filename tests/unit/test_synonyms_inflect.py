@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from rag_robust import synonyms
 from rag_robust.errors import MissingExtra
 from rag_robust.synonyms.source import Source
 
@@ -62,3 +63,14 @@ def test_a_missing_library_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delitem(sys.modules, "rag_robust.synonyms.inflect", raising=False)
     with pytest.raises(MissingExtra, match=r"pip install 'rag-robust\[words\]'"):
         importlib.import_module("rag_robust.synonyms.inflect")
+
+
+def test_words_that_cannot_be_of_one_part_of_speech_are_parted(tmp_path):
+    pytest.importorskip("lemminflect", reason="pip install 'rag-robust[words]'")
+    pairs = ("light quick", "light rapidly", "cars walked", "cars trucks", "obama walked", "sudden suddenly")
+    (tmp_path / "p.txt").write_text("\n".join(pairs))
+    found = synonyms.load(f"pairs:{tmp_path / 'p.txt'}?parts=1")
+    kept = {"light": ("quick", "rapidly"), "cars": ("trucks",), "walked": ("obama",)}
+    assert {w: found.lookup(w) for w in kept} == kept
+    assert not found.lookup("sudden")
+    assert found.name == "pairs p, of one part of speech"

@@ -62,7 +62,7 @@ def test_what_is_written_is_read_again_to_six_decimals(tmp_path: Path):
 def test_a_source_of_vectors_holds_the_nearest_words(tmp_path: Path):
     source = synonyms.load(f"vectors:{written(tmp_path)}?threshold=0.9&top=1")
     assert source.sets == {"car": ("auto",), "auto": ("car",)}
-    assert source.name == "glove, cosine 0.9, top 1"
+    assert source.name == "vectors glove, cosine 0.9, top 1"
 
 
 def test_the_vocabulary_narrows_a_source_of_vectors(tmp_path: Path):

@@ -52,6 +52,19 @@ def test_generator_reads_title_and_text_of_the_best_hits_only() -> None:
     assert answer.text == build("capital of Kenya", [PASSAGES["b"].full, PASSAGES["c"].full]).upper()
 
 
+def test_equal_prompts_are_given_to_the_generator_once() -> None:
+    given: list[list[str]] = []
+
+    def remember(prompts: Sequence[str]) -> list[str]:
+        given.append(list(prompts))
+        return shout(prompts)
+
+    queries = [Query("1", "Kenya"), Query("2", "Norway"), Query("3", "Kenya")]
+    answers = rag(generate=remember).many(queries)
+    assert [len(prompts) for prompts in given] == [2]
+    assert [answer.text for answer in answers] == [answer.text for answer in rag().many(queries)]
+
+
 def test_many_equals_one_by_one() -> None:
     queries = [Query("1", "capital of Norway"), Query("2", "Kenya Africa"), Query("3", "nothing")]
     assert rag().many(queries) == [rag()(query) for query in queries]

@@ -6,6 +6,7 @@ import pytest
 
 from rag_robust.attacks._view import Secrets, Tools, View
 from rag_robust.errors import BudgetError, TargetError, ThreatModelError
+from rag_robust.generate.language_model import LanguageModel
 from rag_robust.types import Answer, Budget, Passage, Query, ThreatModel
 
 ASKED = Query("q", "how long?")
@@ -48,9 +49,10 @@ def test_answers_must_be_declared_and_there(what):
 
 def test_the_attackers_own_language_model_is_made_when_it_is_asked_for():
     made = []
-    view = View(BLIND, tools=Tools(language_model=lambda: made.append(1) or "a model"))
+    view = View(BLIND, tools=Tools(language_model=lambda: made.append(1) or LanguageModel(None, None, "own")))
     assert not made
-    assert view.language_model == "a model"
+    assert view.language_model.fingerprint == "own"
+    assert view.language_model.work is view.work
     with pytest.raises(TargetError, match="no language model"):
         _ = View(BLIND).language_model
 

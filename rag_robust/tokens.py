@@ -113,7 +113,7 @@ _PIECES = re.compile(
     re.VERBOSE,
 )
 _DROPPED = frozenset({"a", "an", "the"})
-_TURNS = frozenset({"but", "however", "instead"})
+_TURNS = frozenset({"but", "however", "instead", "whereas", "while"})
 
 
 @lru_cache(maxsize=4096)
