@@ -143,10 +143,11 @@ def _written(task: Task) -> tuple[object, ...]:
 def _answer_s(generator: GeneratorConfig | None, passages: int) -> float:
     """About how long one CPU core takes over a prompt of so many passages of a hundred words.
 
-    Measured with SmolLM2-135M in groups of eight; equal prompts are completed once, so it is at most that.
+    Measured with SmolLM2-135M, all prompts of a question together, so that beginnings are read once; equal
+    prompts are completed once, so it is at most that.
     """
     if generator is None or generator.kind == "canned":
         return 0.0
     if generator.isolate and passages > 1:
         return passages * _answer_s(generator, 1)
-    return 0.3 + 0.6 * passages + 0.025 * generator.max_new_tokens
+    return 0.1 + 0.2 * passages + 0.01 * generator.max_new_tokens
