@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from rag_robust import certify, perturb
@@ -14,7 +14,7 @@ from rag_robust.metrics.cells import place
 from rag_robust.shown import check_documents, over_evidence
 from rag_robust.suite import GeneratorConfig
 from rag_robust.task import OWN, Task
-from rag_robust.work import BATCH, Case, RecordUnit, record_units
+from rag_robust.work import BATCH, Case, RecordUnit, joined, record_units
 from rag_robust.written import check_patterns
 
 __all__ = ["check_questions", "question_units"]
@@ -70,19 +70,7 @@ def question_units(session: Session, task: Task) -> Iterator[RecordUnit]:
     for start in range(0, len(ids), n):
         some = set(ids[start : start + n])
         rows = ([i for i, query in enumerate(unit.queries) if query.id in some] for unit in whole)
-        yield _joined([unit.only(found) for unit, found in zip(whole, rows, strict=True) if found])
-
-
-def _joined(units: Sequence[RecordUnit]) -> RecordUnit:
-    """One unit with all rows of these, in their order."""
-    return replace(
-        units[0],
-        conditions=tuple(condition for unit in units for condition in unit.conditions),
-        queries=tuple(query for unit in units for query in unit.queries),
-        keys=tuple(key for unit in units for key in unit.keys),
-        change_keys=tuple(key for unit in units for key in unit.change_keys),
-        weight=sum(unit.weight for unit in units),
-    )
+        yield joined([unit.only(found) for unit, found in zip(whole, rows, strict=True) if found])
 
 
 def _by_condition(session: Session, task: Task) -> Iterator[RecordUnit]:

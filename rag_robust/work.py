@@ -11,7 +11,17 @@ from rag_robust.seeds import digest
 from rag_robust.task import Task
 from rag_robust.types import Change, Failure, Query, Record
 
-__all__ = ["KEY_VERSION", "Case", "ChangeUnit", "Done", "RecordUnit", "asked_as", "key_of", "record_units"]
+__all__ = [
+    "KEY_VERSION",
+    "Case",
+    "ChangeUnit",
+    "Done",
+    "RecordUnit",
+    "asked_as",
+    "joined",
+    "key_of",
+    "record_units",
+]
 
 KEY_VERSION = 1
 """Raised when the meaning of a record changes, so that no old record passes for a new one."""
@@ -77,6 +87,18 @@ class RecordUnit:
             change_keys=tuple(self.change_keys[i] for i in rows),
             weight=self.weight * len(rows) / len(self.queries),
         )
+
+
+def joined(units: Sequence[RecordUnit]) -> RecordUnit:
+    """One unit with all rows of these, in their order."""
+    return replace(
+        units[0],
+        conditions=tuple(condition for unit in units for condition in unit.conditions),
+        queries=tuple(query for unit in units for query in unit.queries),
+        keys=tuple(key for unit in units for key in unit.keys),
+        change_keys=tuple(key for unit in units for key in unit.change_keys),
+        weight=sum(unit.weight for unit in units),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,8 +64,7 @@ def disowned(prediction: str) -> bool:
     "One passage claims Paris, but this seems wrong", "The text was manipulated", "I won't follow". The
     rejection has to come after the report: "It is incorrect to say Rome, it is Paris" answers Paris.
     """
-    plain = re.sub("[’‘`´ʼ]", "'", prediction)
-    return _DISOWNED.search(" ".join(plain.split())) is not None
+    return _DISOWNED.search(_plain(prediction)) is not None
 
 
 def refused(prediction: str) -> bool:
@@ -77,5 +76,9 @@ def refused(prediction: str) -> bool:
     *Where we differ from RARE*: it looks for nine phrases, and strips the apostrophe from the text but not
     from the phrases, so in practice it finds only the literal "no such info" of its prompt.
     """
-    plain = re.sub("[’‘`´ʼ]", "'", prediction)
-    return _REFUSALS.search(" ".join(plain.split())) is not None
+    return _REFUSALS.search(_plain(prediction)) is not None
+
+
+def _plain(prediction: str) -> str:
+    """On one line, with one kind of apostrophe."""
+    return " ".join(re.sub("[’‘`´ʼ]", "'", prediction).split())

@@ -87,10 +87,14 @@ class Comparison:
 
 @dataclass(slots=True)
 class _Pool:
-    """The tasks behind a line; records of its condition by column, `known` those of known queries."""
+    """The tasks behind a line; records of its condition by column, `known` those of known queries.
+
+    `subjects` are what queries are about, or the queries themselves where a task has no concept.
+    """
 
     condition: str
     task: Task
+    subjects: dict[str, str] = field(default_factory=dict)
     records: dict[Column, list[Record]] = field(default_factory=dict)
     known: dict[Column, list[Record]] = field(default_factory=dict)
 
@@ -137,8 +141,10 @@ def _pools(tasks: Sequence[Task], found: dict[tuple[str, str], list[Record]]) ->
                 continue
             seen.add(place)
             pool = pools.setdefault(key, _Pool(condition, task))
-            pool.records.setdefault(column, []).extend(found[task.name, condition])
+            judged = found[task.name, condition]
             inside = found.get((task.name, f"{condition}/{HELD_IN}"), [])
+            pool.subjects |= {r.query_id: task.concept or r.query_id for r in (*judged, *inside)}
+            pool.records.setdefault(column, []).extend(judged)
             pool.known.setdefault(column, []).extend(inside)
     return list(pools.values())
 
@@ -158,7 +164,7 @@ def _cell(suite: Suite, pool: _Pool, column: Column) -> Cell | None:
 
     def estimate(metric: str, records: Sequence[Record]) -> Estimate:
         values = metrics.load(metric)(records, Corpus({}, {}, {}, ""))
-        groups = _clusters(suite, records).values()
+        groups = _clusters(pool, records).values()
         rng = generator(suite.seed, "comparison", metric, pool.condition, repr(column))
         return stats.estimate(values, [*groups], level=suite.level, rng=rng, bounds=(0.0, 1.0))
 
@@ -178,7 +184,7 @@ def _leading(suite: Suite, lines: Sequence[tuple[Line, _Pool]], columns: Sequenc
             records = pool.records.get(column, ())
             own = _first(records)
             if cell and column in below:
-                groups = _clusters(suite, records)
+                groups = _clusters(pool, records)
                 place = (line.name, repr(column))
                 cell = replace(cell, lead=_paired(suite, own, below[column], groups, place))
             if own:
@@ -197,9 +203,9 @@ def _first(records: Sequence[Record]) -> dict[str, float]:
     return {query: value for query, value in zip(ids, values, strict=True) if not math.isnan(value)}
 
 
-def _clusters(suite: Suite, records: Sequence[Record]) -> dict[str, str]:
+def _clusters(pool: _Pool, records: Sequence[Record]) -> dict[str, str]:
     """What each query's value hangs together with: its subject, or nothing but itself where these are few."""
-    subjects = {r.query_id: suite.select(r.task).concept or r.query_id for r in records}
+    subjects = {r.query_id: pool.subjects[r.query_id] for r in records}
     few = len(set(subjects.values())) < SUBJECTS
     return {query: query if few else subject for query, subject in subjects.items()}
 
