@@ -25,8 +25,9 @@ def read(pattern: str) -> Corpus:
 
     Reads .txt, .md and .html; other files that match are left out. Each file is chunked
     (`chunk.chunk`), and its passages are called `path#0000`, `path#0001`, ..., the path being
-    relative to the pattern's part before the first wildcard. The title is the file's first
-    heading, else its name. There are no queries.
+    relative to the pattern's part before the first wildcard. HTML is read as markdown
+    (`html_text.page`). The title is the file's first heading, of HTML the first `<h1>` or `<title>`,
+    else the file's name. There are no queries.
 
     Raises:
         CorpusError: nothing matches, the pattern is malformed, or a file is not UTF-8.

@@ -44,8 +44,8 @@ def tables(text: str) -> Iterator[Table]:
     """The tables of a text, in order.
 
     A table is a line with pipes, a line of dashes and pipes, and further lines that begin with a
-    pipe. Without the line of dashes, as HTML tables come, at least three lines with pipes are one
-    if every cell of the first is words and a column below it holds digits only. Rows of another
+    pipe. Without the line of dashes, as HTML tables without `<th>` come, at least three lines with
+    pipes are one if every cell of the first is words and a column below it holds digits only. Rows of another
     length than the header are left out: their cells have no column for sure.
     """
     lines = list(_lines(text))

@@ -62,18 +62,58 @@ def test_html_keeps_what_a_reader_sees() -> None:
     html = """<html><head><title>Tab</title><style>p {}</style></head>
     <body><script>var x = "<p>no</p>";</script>
     <h1>The <em>head</em>ing</h1><p>One &amp; two<br>three</p><ul><li>item</li></ul></body></html>"""
-    assert page(html) == ("The heading", "The heading\n\nOne & two\nthree\n\nitem")
+    assert page(html) == ("The heading", "# The heading\n\nOne & two\nthree\n\nitem")
 
 
 def test_html_tables_become_rows_of_one_line_each() -> None:
     html = "<table><tr><th>Year</th><th>Rate</th></tr><tr><td>2008<td><p>1.1</p></tr></table>"
-    assert page(html) == ("", "| Year | Rate |\n| 2008 | 1.1 |")
+    assert page(html) == ("", "| Year | Rate |\n| --- | --- |\n| 2008 | 1.1 |")
 
 
 def test_html_rows_without_end_tags_end_with_their_table() -> None:
     html = "<p>before</p><table><tr><td>a<td>b<tr><td>c</table><p>x</p><p>y</p>"
-    assert page(html)[1] == "before\n\n| a | b\n| c\n\nx\n\ny"
+    assert page(html)[1] == "before\n\n| a | b |\n| c |\n\nx\n\ny"
 
 
-def test_an_html_page_without_headings_is_named_by_its_title() -> None:
-    assert page("<title> A  page </title><p>text") == ("A page", "text")
+def test_html_captions_stand_right_above_their_table_and_pipes_part_no_cells() -> None:
+    html = "<table><caption>Staff\n of Oslo</caption><tr><th>Year<th>a|b</tr><tr><th>2021<td>5</tr></table>"
+    assert page(html)[1] == "Staff of Oslo\n| Year | a/b |\n| --- | --- |\n| 2021 | 5 |"
+
+
+def test_html_headings_keep_their_levels_and_the_first_h1_is_the_title() -> None:
+    html = "<title>T</title><h2>Menu</h2><h1>Shop</h1><h3>A<br><b>B</b></h3><h4> </h4><h2>Open<p>x<h6>Last"
+    assert page(html) == ("Shop", "## Menu\n\n# Shop\n\n### A B\n\n## Open\n\nx\n\n###### Last")
+
+
+@pytest.mark.parametrize(
+    ("html", "title"),
+    [
+        ("<title> A  page </title><p>text", "A page"),
+        ("<title>Offices</title><h2>Oslo</h2>", "Offices"),
+        ("<h2>Oslo</h2><h3>Staff</h3>", "Oslo"),
+        ("<h1>One</h1><h1>Two</h1>", "One"),
+        ("<p>text", ""),
+    ],
+)
+def test_an_html_page_is_named_by_its_h1_its_title_or_its_first_heading(html: str, title: str) -> None:
+    assert page(html)[0] == title
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p># 5 is alive</p><p>C# 5</p>", "\\# 5 is alive\n\nC# 5"),
+        ("<p><b># 5</b></p><pre># comment\nls</pre>", "**\\# 5**\n\n\\# comment ls"),
+        ("<table><tr><td># 5</td></tr></table>", "| # 5 |"),
+    ],
+)
+def test_what_begins_like_a_heading_in_html_is_none(html: str, text: str) -> None:
+    assert page(html)[1] == text
+
+
+def test_html_bold_paragraphs_and_definitions_are_those_of_markdown() -> None:
+    assert (
+        page("<p><strong>Oslo</strong></p><p>It <b>must</b> <b>hold</b></p>")[1] == "**Oslo**\n\nIt must hold"
+    )
+    html = "<dl><dt>Mass</dt><dd><p>3 kg</p></dd><dt>Hue:</dt><dd>red</dd><dd>blue</dd></dl><p>x"
+    assert page(html)[1] == "Mass: 3 kg\nHue: red; blue\n\nx"
