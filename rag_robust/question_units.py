@@ -28,8 +28,8 @@ _PROOF = 2
 _FACTS = 2
 """The same for what is noted of questions that belong to a corpus or a set."""
 
-_STATED = 2
-"""The same for what is noted of the passages that are shown."""
+_STATED = 3
+"""The same for what is noted of the passages that are shown, and of what answers from them withstand."""
 
 _SEARCH_S = 0.02
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from rag_robust.errors import UsageError
 from rag_robust.metrics._chosen import asserted
 from rag_robust.metrics._records import mean, query_ids
-from rag_robust.metrics.answers import listed, outcome, states
+from rag_robust.metrics.answers import listed, outcome, states, truths
 from rag_robust.text import normalise
 from rag_robust.tokens import Date, Number, tokens
 from rag_robust.types import Corpus, Generate, Judge, Query, Record
@@ -81,7 +81,7 @@ def verdicts(query: Query, prediction: str, *, stages: Mapping[str, Judge] | Non
     typed = any(_typed(a) for a in query.answers)
     told = asserted(query.text, (*query.answers, *query.rejected), prediction)
     members = listed(query.answers)
-    alias = any(_written(told, a) for a in query.answers) or (
+    alias = any(_written(told, a) for a in truths(query.answers)) or (
         bool(members) and all(_written(told, m) for m in members)
     )
     alias = alias and (got == "correct" or not query.rejected)

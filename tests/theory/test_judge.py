@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag_robust.metrics.answers import judge, listed, outcome, refused, states
+from rag_robust.metrics.judging import verdicts
 from rag_robust.perturb import stated
 from rag_robust.types import Query
 
@@ -26,6 +27,19 @@ RIGHT = [  # truth, prediction
     ("-2.9%", "The change was -2.9%"),
     ("-2.9%", "The change was −2.9 per cent"),
     ("five years", "5 years"),
+    ("5%", "five per cent"),
+    ("8.12 million people", "8.12 million"),
+    ("8.12 million people", "It had 8,120,000 inhabitants."),
+    ("500 people", "500 residents"),
+    ("9,984,670 square kilometres", "9,984,670 km²"),
+    ("9,984,670 square kilometres", "9,984,670 sq. km"),
+    ("9,984,670 km2", "9.98467 million square kilometers"),
+    ("9,984,670 km²", "9,984,670 km^2"),
+    ("1,850 m²", "1,850 square metres"),
+    ("1,850 m2", "1850 sq m"),
+    ("12 m³", "12 cubic meters"),
+    ("12 m3", "12 m³"),
+    ("9.5 litres", "9.5 l"),
     ("5 km", "five kilometres"),
     ("5 years", "a 5-year plan"),
     ("12 to 24 hours", "Steep it for 12-24 hrs."),
@@ -79,6 +93,13 @@ WRONG = [
     ("12", "12%"),
     ("5 km", "5 miles"),
     ("5%", "5 percentage points"),
+    ("5 m", "5 m²"),
+    ("5 m²", "5 m³"),
+    ("5 km²", "5 m²"),
+    ("5 square kilometres", "5 km"),
+    ("8.12 million people", "8.12"),
+    ("8.12 million people", "8.12 billion"),
+    ("8.12 million people", "8.12 million dollars"),
     ("$5 million", "€5 million"),
     ("$3,818.1 million", "3,818.1"),
     ("東京", "大阪"),
@@ -187,6 +208,30 @@ def test_refusal_is_recognised_whatever_it_quotes(prediction: str) -> None:
 @pytest.mark.parametrize("prediction", ANSWERS)
 def test_answer_is_no_refusal(prediction: str) -> None:
     assert not refused(prediction)
+
+
+@pytest.mark.parametrize(
+    ("answers", "prediction", "right"),
+    [
+        (("14 days", "14"), "14", True),
+        (("14 days", "14"), "fourteen days, that is 14 days", True),
+        (("14 days", "14"), "14 weeks", False),
+        (("14", "14 days"), "14 weeks", False),
+        (("13,990 US dollars", "13,990"), "$13,990", True),
+        (("13,990 US dollars", "13,990"), "13,990 euros", False),
+        (("44 dB", "44"), "44", True),  # an unknown unit is a word of its own
+        (("14",), "14 weeks", True),
+        (("14 days", "15"), "15", True),
+    ],
+)
+def test_a_bare_number_beside_one_with_its_unit_takes_no_other_unit(
+    answers: tuple[str, ...], prediction: str, right: bool
+) -> None:
+    query = Query("q", "?", answers)
+    assert judge(query, prediction) is right
+    told = verdicts(query, prediction)
+    assert told.final is right
+    assert right or not any(told.told.values())
 
 
 def test_any_of_the_answers_will_do() -> None:
@@ -317,6 +362,12 @@ CHOSEN = [
     (HIGHER, "Between Denmark and Switzerland, Switzerland had the higher one."),
     (HIGHER, "Switzerland had the higher one, at 40,000, while Denmark had 30,000."),
     (HIGHER, f"{HIGHER.text} Switzerland."),
+    (HIGHER, "Switzerland, with 40,000; Denmark had 30,000."),
+    (HIGHER, "It is Switzerland, with a GDP per head of 40,000 dollars, while Denmark had only $30,000."),
+    (HIGHER, "Switzerland (40,000) is larger than Denmark (30,000)."),
+    (HIGHER, "The answer is Switzerland. Switzerland had 40,000 and Denmark had 30,000."),
+    (SMALLER, "The United States, with 256.9 million people; India had 872 million."),
+    (YEAR, "1967, with 9.7 million; in 1992 it was 25 million."),
     (SMALLER, "The USA had fewer people than India."),
     (YEAR, "In 1967, Kenya's population was lower than in 1992."),
     (YEAR, "It was lower in 1967, and higher in 1992."),
@@ -328,6 +379,19 @@ NOT_CHOSEN = [
     (HIGHER, "Switzerland had the lower GDP per head."),
     (HIGHER, "Switzerland or Denmark"),
     (HIGHER, "Denmark and Switzerland"),
+    (HIGHER, "Switzerland, Denmark"),
+    (HIGHER, "Switzerland: 40,000, Denmark: 30,000"),
+    (HIGHER, "Switzerland (40,000), Denmark (30,000)"),
+    (HIGHER, "Switzerland, with 40,000, and Denmark, with 30,000"),
+    (HIGHER, "Switzerland had 40,000; Denmark had 30,000."),
+    (HIGHER, "| Switzerland | 40,000 |\n| Denmark | 30,000 |"),
+    (HIGHER, "Switzerland, with 30,000; Denmark had 40,000."),
+    (HIGHER, "Switzerland, with 40,000; Denmark had 40,000."),
+    (HIGHER, "Switzerland, with 40,000 euros; Denmark had 30,000 dollars."),
+    (HIGHER, "Switzerland, with 40,000; Denmark had 30,000 and was higher."),
+    (HIGHER, "Denmark, with 40,000; Switzerland had 30,000."),
+    (SMALLER, "The United States, with 872 million; India had 256.9 million."),
+    (YEAR, "1967: 9.7 million, 1992: 25 million"),
     (SMALLER, "India and the United States had the smaller population"),
     (SMALLER, "The United States had more people than India."),
     (YEAR, "In 1992, Kenya's population was lower than 1967."),
