@@ -37,7 +37,7 @@ from rag_robust.types import Corpus, Fact, FailureKind
 
 __all__ = ["Job", "dry_run", "produce", "read_corpus"]
 
-VERSION = 2
+VERSION = 3
 """Of what this module writes: a folder of another version is made anew."""
 
 _AGAIN = frozenset(get_args(FailureKind)) - {"budget"}

@@ -16,6 +16,40 @@ _PASSIVE = frozenset(
 )
 """Participles of which "was founded in 1987" is said."""
 
+_NOUNS = {
+    "acquired": "acquisition",
+    "built": "construction",
+    "closed": "closing",
+    "completed": "completion",
+    "constructed": "construction",
+    "established": "founding",
+    "founded": "founding",
+    "introduced": "introduction",
+    "launched": "launch",
+    "opened": "opening",
+    "published": "publication",
+    "released": "release",
+}
+"""What was done as a noun, before "year" or "date"."""
+
+_DID = {
+    "died": "die",
+    "graduated": "graduate",
+    "joined": "join",
+    "resigned": "resign",
+    "retired": "retire",
+    "started": "start",
+}
+"""What somebody did, and the verb."""
+
+_OFFICES = frozenset(
+    "architect author captain ceo chair chairman chairperson chairwoman chancellor coach commander composer "
+    "curator dean designer director editor founder governor instructor inventor leader lecturer manager "
+    "mayor minister owner president principal professor rector secretary spouse supervisor teacher "
+    "treasurer".split()
+)
+"""Relations to somebody."""
+
 _PEOPLE = frozenset("cattle crew livestock people personnel police sheep staff".split())
 _AMOUNTS = frozenset(
     "assets costs deposits earnings exports imports expenses fees funds gains liabilities losses proceeds "
@@ -35,23 +69,28 @@ def general(relation: str, kind: str) -> Words:
     last = relation.rpartition(" ")[2]
     if relation.startswith("to "):
         return _verb(relation)
-    if relation in _PASSIVE and kind in ("date", "count"):
-        return _when(relation, "year" if kind == "count" else "date")
+    if relation in _PASSIVE | _DID.keys() and kind in ("date", "count"):
+        worded = _when if relation in _PASSIVE else _did
+        return worded(relation, "year" if kind == "count" else "date")
     if kind == "boolean" or is_participle(relation):
         return _quoted(relation)
     if last in _AMOUNTS and kind != "name":
         return _amounts(relation)
     if kind == "count" and (last in _PEOPLE or _PLURAL.fullmatch(relation)):
         return _counted(relation)
-    if _PLURAL.fullmatch(relation):
+    person = kind == "name" and (last.casefold() in _OFFICES or relation.startswith("head of "))
+    if _PLURAL.fullmatch(relation) and not person:
         return _several(relation)
     r, number = relation, kind in ("number", "count", "percent")
     article = "an" if r[:1].lower() in "aeiou" else "a"
     told = f"figure do the documents give for the {r} of" if number else f"{r} do the documents give for"
+    what, second = "what", f"Which {told} {{s}} {{when}}?"
+    if person:
+        what, second = "who", f"Whom do the documents name as the {r} of {{s}} {{when}}?"
     return Words(
         noun=r,
-        ask=(f"What {{is}} the {r} of {{s}} {{when}}?", f"Which {told} {{s}} {{when}}?"),
-        lead=(f"{{When}}, what {{is}} the {r} of {{s}}?", f"What {{is}} the {r} of {{s}}?"),
+        ask=(f"{what.capitalize()} {{is}} the {r} of {{s}} {{when}}?", second),
+        lead=(f"{{When}}, {what} {{is}} the {r} of {{s}}?", f"{what.capitalize()} {{is}} the {r} of {{s}}?"),
         which=(f"{{has}} {article} {r} of {{o}} {{when}}",)
         if number
         else (f"{{has}} {{o}} as its {r} {{when}}",),
@@ -70,10 +109,24 @@ def _when(done: str, unit: str) -> Words:
     return Words(
         noun=f"{unit} {on} which it was {done}",
         ask=(f"When was {{s}} {done}?", f"{on.capitalize()} which {unit} was {{s}} {done}?"),
+        lead=(f"What is the {_NOUNS[done]} {unit} of {{s}}?",) if done in _NOUNS else (),
         which=(f"was {done} {on} {{o}}",),
         whose=(f"that was {done} {on} {{o}}",),
         same=f"was {done} {on} the same {unit} as {{s}}",
         np=f"the {unit} {on} which {{s}} was {done}",
+    )
+
+
+def _did(done: str, unit: str) -> Words:
+    """Wordings for the year or date of what somebody did: "joined"."""
+    on, verb = ("in" if unit == "year" else "on"), _DID[done]
+    return Words(
+        noun=f"{unit} {on} which it {done}",
+        ask=(f"When did {{s}} {verb}?", f"{on.capitalize()} which {unit} did {{s}} {verb}?"),
+        which=(f"{done} {on} {{o}}",),
+        whose=(f"that {done} {on} {{o}}",),
+        same=f"{done} {on} the same {unit} as {{s}}",
+        np=f"the {unit} {on} which {{s}} {done}",
     )
 
 

@@ -16,7 +16,10 @@ from rag_robust.types import Fact
 __all__ = ["Edge", "Evidence", "FactGraph", "connected"]
 
 
-_LABELS = frozenset({"code", "codes", "id", "identifier", "phone", "rank", "year", "zip", "number"})
+_LABELS = frozenset(
+    "barcode code codes extension fax hotline iban id identifier isbn mobile number phone postcode rank room "
+    "sku telephone version year zip".split()
+)
 """Words of relations whose numbers are names; "number of ..." begins an amount."""
 
 
@@ -225,7 +228,7 @@ def _bare(one: Triplet) -> bool:
 
 
 def _digits(written: str) -> str:
-    end = next((i for i, c in enumerate(written) if c.isalpha() or c == "%"), len(written))
+    end = next((i for i, c in enumerate(written) if c.isalpha() or c in "%°"), len(written))
     return written[:end].rstrip()
 
 

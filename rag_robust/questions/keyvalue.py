@@ -29,6 +29,8 @@ _META = frozenset(
     {"note", "source", "sources", "see also", "warning", "example", "http", "https", "url", "id"}
 )
 _FIELD_WORDS, _VALUE_WORDS = 6, 14
+_ONE = frozenset("headquarters means news premises series species works".split())
+"""Words with an s that are singular as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,8 @@ def _values(line: _Line) -> Iterator[tuple[str, int]]:
 def _relation(field: str, value: str) -> str:
     """The field in lower case unless it is an abbreviation; singular if it names things."""
     first, _, rest = " ".join(field.replace("_", " ").split()).partition(" ")
-    if re.fullmatch(r"\w{3,}[^siu]s", first) and read(value).kind == "name":
+    plural = re.fullmatch(r"\w{3,}[^siu]s", first) and first.casefold() not in _ONE
+    if plural and read(value).kind == "name":
         first = f"{first[:-3]}y" if first.endswith("ies") else first[:-1]
     first = first if first[1:2].isupper() else first.lower()
     return f"{first} {rest}".strip()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag_robust.text import normalise
 from rag_robust.types import Corpus
 
-__all__ = ["Names", "key", "names"]
+__all__ = ["Names", "articles", "key", "names"]
 
 _COMPANY = re.compile(
     r"[,\s]+(?:inc|incorporated|corp|corporation|ltd|limited|llc|plc|ag|gmbh|sa|nv|holdings?)\.?$"
@@ -86,3 +86,16 @@ def _short_forms(corpus: Corpus, same: Mapping[str, str]) -> list[tuple[str, str
         if key(match["short"]) in same
     }
     return [(same[key(short)], short) for short in sorted(found)]
+
+
+def articles(texts: Sequence[str], names: Sequence[str]) -> frozenset[str]:
+    """The names that running text mostly writes with "the" before them ("the United States")."""
+    wanted = sorted(names, key=lambda n: (-len(n), n))
+    pattern = re.compile(rf"(?<!\w)(?P<the>[Tt]he )?(?P<name>{'|'.join(map(re.escape, wanted))})(?!\w)")
+    with_, without = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    for text in texts:
+        for line in text.split("\n"):
+            if not line.lstrip().startswith(("|", "#")) and not re.match(r"[\w ]+: ", line):
+                for match in pattern.finditer(line):
+                    (with_ if match["the"] else without)[match["name"]] += 1
+    return frozenset(name for name in names if with_[name] > without[name])

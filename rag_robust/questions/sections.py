@@ -19,9 +19,10 @@ NAME = rf"{_CAPITAL}(?: {_LINK}{_CAPITAL})*(?: \([^)]+\))?"
 ABOUT = re.compile(rf"^(?P<what>.+?) (?:of|for|in) (?:the )?(?P<who>{NAME})")
 NAMED = re.compile(rf"^(?P<who>{NAME}): *(?P<what>\S.*)")
 _PROFILE = re.compile(rf"^\w+ [a-z]\w*: (?P<who>{NAME})$")
-_PLAIN = re.compile(rf"(?:[Tt]he )?(?P<who>{NAME}(?: [a-z][\w-]*)?)")
+_PLAIN = re.compile(rf"(?:[Tt]he )?(?P<who>{NAME}(?: [a-z][\w-]*)?(?: \d[\w.-]*)?)")
 
 _HEADING = re.compile(r" {0,3}(?P<marks>#{1,6})[ \t]+(?P<text>.*?)[ \t]*#*[ \t]*")
+_ADDRESS = re.compile(r"\S*(?:://|@)\S*")
 _NUMBERED = re.compile(r"^(?:\d+(?:\.\d+)*\.?|[A-Z]\.|[IVX]+\.) +")
 _LONE_WORDS, _LONE_LEVEL = 6, 7
 _VERBS = frozenset(
@@ -31,29 +32,39 @@ _VERBS = frozenset(
 """Words of sentences that captions do without."""
 
 _TOPICS = frozenset(
-    "about abstract account accounts acknowledgements activities address amounts analysis annex annual "
-    "appendix approach assets background balance basics budget business changelog climate company "
-    "comparison conclusion conclusions contact contacts content contents context costs count culture "
-    "current customers data dates definitions demographics description details development discussion "
-    "document documents economy education employees environment events example examples expenses "
-    "facilities facts faq features figures finance finances financial findings floor floors forecast "
-    "general geography getting glossary goals government guide handbook headcount health highlights "
-    "history income index industry info information infrastructure installation introduction issues items "
-    "key landscape language languages law legend license links list location locations main management "
-    "manual market markets measures members method methodology methods metrics miscellaneous money "
-    "monthly names nature news note notes number numbers office offices old operations options order "
-    "orders outlook output overview page parameters part parts people performance personnel places plan "
-    "plans policy politics population prices privacy process product production products profile profit "
-    "progress project projects properties purpose quarterly questions ranking rates readme references "
-    "region regions related religion report reports requirements research resources results revenue "
-    "revenues review risk risks sales schedule scope section see services settings setup sites size "
-    "society sources specification specifications sport sports staff standing standings started statement "
-    "statistics status structure subsidiaries summary suppliers support table tables team teams "
+    "about abstract accessories account accounts acknowledgements activities address amounts analysis "
+    "annex annual appendix approach articles assets background balance basics benefits billing branches "
+    "budget business capacity care categories changelog chapter cleaning clients climate code codes "
+    "company comparison conclusion conclusions consumption contact contacts content contents context "
+    "contract contracts costs count culture current customers data dates day definitions deliverables "
+    "deliveries delivery demographics departments description details development dimensions discounts "
+    "discussion disposal document documents economy education electrical emergency employees environment "
+    "error errors events example examples exercise expenses facilities facts faq fault faults features "
+    "fees figure figures finance finances financial findings floor floors forecast general geography "
+    "getting glossary goals government group guide handbook hardware headcount health highlights history "
+    "holidays hours income index industry info information infrastructure installation insurance "
+    "introduction inventory invoices issues items key landscape language languages law lease lecture "
+    "legend lesson level license links list location locations main maintenance management manual market "
+    "markets measures mechanical meetings members messages method methodology methods metrics milestones "
+    "miscellaneous module money monthly names nature news note notes number numbers office offices old "
+    "opening operations options order ordering orders outlook output overview page parameters part "
+    "partners parts payment payments people performance personnel phase physical places plan plans policy "
+    "politics population prices privacy process product production products profile profit program "
+    "programme programmes programs progress project projects properties purpose quarterly questions "
+    "ranking rates ratings readme recycling references refund refunds region regions related release "
+    "religion rent repair repairs report reports requirements research resources results return returns "
+    "revenue revenues review risk risks rooms round safety salaries salary sales schedule scope section "
+    "see services settings setup shipping sites size society software sources spare specification "
+    "specifications sport sports staff stage standing standings started statement statistics status step "
+    "stock structure subsidiaries summary suppliers support table tables tariffs team teams technical "
     "technology terms timeline title total totals tourism trade trades training transport transportation "
-    "trends troubleshooting types units update updates usage useful values versions vision weather weekly "
-    "work year yearly years".split()
+    "trends troubleshooting types unit units update updates usage useful values versions vision volume "
+    "warehouse warranties warranty weather week weekly work year yearly years".split()
 )
 """Words of headings that say what a section is about and not whom."""
+
+_ABSTRACT = re.compile(r"[a-z]{3,}(?:tions?|ments?|bility)")
+"""Nouns that name nobody: "calibration", "measurements"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,7 @@ class Sections:
     def __init__(self, corpus: Corpus) -> None:
         small: Counter[str] = Counter()
         for passage in corpus.passages.values():
-            for word in re.findall(r"[^\W\d_]+", passage.text):
+            for word in re.findall(r"[^\W\d_]+", _ADDRESS.sub(" ", passage.text)):
                 small[word.casefold()] += 1 if word[0].islower() else -1
         self._common = frozenset(word for word, n in small.items() if n >= 0)
         self._headings = {i: _headings(p) for i, p in corpus.passages.items()}
@@ -135,7 +146,8 @@ class Sections:
 
     def _usual(self, word: str) -> bool:
         small = word.casefold()
-        return small in _TOPICS or small in STOP_WORDS or small in self._common
+        listed = small in _TOPICS or small in STOP_WORDS or small in self._common
+        return listed or _ABSTRACT.fullmatch(small) is not None
 
 
 def is_prose(text: str) -> bool:

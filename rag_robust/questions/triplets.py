@@ -25,7 +25,10 @@ _DATES = re.compile(DATE)
 _MEASURE = re.compile(rf"^(?P<what>[^,:;]+?) (?:of|for|in|on) {DATE}")
 _UNIT_IN_CAPTION = re.compile(rf", in (?P<unit>(?!{DATE})[^,;:]+)")
 _UNIT_IN_NAME = re.compile(r"^(?P<name>.*\S) (?:in (?P<plain>[^()]+)|\((?P<bracket>[^()]+)\))$")
-_ATTRIBUTE_COLUMNS = frozenset({"attribute", "field", "indicator", "item", "measure", "metric", "property"})
+_ATTRIBUTE_COLUMNS = frozenset(
+    "attribute characteristic feature field indicator item measure metric parameter property quantity "
+    "setting spec specification".split()
+)
 _DATE_COLUMNS = frozenset({"as of", "date", "month", "period", "year"})
 _EMPTY = frozenset({"", "-", "–", "—", ".", "..", "...", "?", "n/a", "na", "n.a.", "none", "null"})
 

@@ -116,6 +116,11 @@ PHRASES: tuple[tuple[str, str], ...] = (
 """Whole sentences, without their full stop, with a subject `s`, an object `o` and maybe a date `d`."""
 
 _COMPILED = [(relation, re.compile(pattern)) for relation, pattern in PHRASES]
+_NO_KINDS = frozenset(
+    {"code", "description", "entry", "full name", "id", "item", "key", "label", "name", "title"}
+)
+"""Headers of columns that list things without saying what they are."""
+
 _TITLED = re.compile(
     rf"^(?P<what>.+?) of (?:the )?(?P<who>{NAME})(?:, {DATE})?$|^(?P<kind>\w+) \w+: (?P<n>{NAME})$"
 )
@@ -190,7 +195,7 @@ def gazetteer(corpus: Corpus, found: Iterable[Triplet]) -> dict[str, str]:
 
 def _learn(kinds: dict[str, str], name: str, kind: str) -> None:
     if any(c.isalpha() for c in name):
-        kinds[name] = kinds.get(name) or kind
+        kinds[name] = kinds.get(name) or ("" if kind in _NO_KINDS else kind)
 
 
 def _phrased(passage: Passage, sentence: str, at: int) -> Iterator[Triplet]:

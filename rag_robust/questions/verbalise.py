@@ -14,7 +14,7 @@ from rag_robust.questions.general_wordings import general
 from rag_robust.questions.graph import FactGraph
 from rag_robust.questions.wordings import WORDS, Words, plural
 
-__all__ = ["Verbaliser", "articles"]
+__all__ = ["Verbaliser"]
 
 _SCALES = {"thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 _TENSES = ({"is": "is", "has": "has", "does": "does"}, {"is": "was", "has": "had", "does": "did"})
@@ -62,19 +62,6 @@ _OTHER = (
 _EVERY = ("Name every {other}{kind} in the documents that {preds}.",)
 
 
-def articles(texts: Sequence[str], names: Sequence[str]) -> frozenset[str]:
-    """The names that the texts mostly write with "the" before them ("the United States")."""
-    wanted = sorted(names, key=lambda n: (-len(n), n))
-    pattern = re.compile(rf"(?<!\w)(?P<the>[Tt]he )?(?P<name>{'|'.join(map(re.escape, wanted))})(?!\w)")
-    with_, without = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
-    for text in texts:
-        for line in text.split("\n"):
-            if not line.lstrip().startswith("|") and not re.match(r"[\w ]+: ", line):
-                for match in pattern.finditer(line):
-                    (with_ if match["the"] else without)[match["name"]] += 1
-    return frozenset(name for name in names if with_[name] > without[name])
-
-
 @dataclass(frozen=True, slots=True)
 class Verbaliser:
     """Writes questions; which of the wordings is taken depends on the seed and the query's id alone."""
@@ -88,16 +75,19 @@ class Verbaliser:
         """The question; `several` if it has more than one answer, all of which are asked for."""
         text = _Sentence(self, query, query_id).question(several)
         text = re.sub(r"\s+([?.,;:])", r"\1", " ".join(text.split()))
+        text = re.sub(r"\b((?:than|exactly) 1 [a-z]+)s\b", r"\1", text)
         return text[:1].upper() + text[1:]
 
     def name(self, name: str) -> str:
         """A name inside a sentence, with its article if it takes one."""
         return f"the {name}" if name in self.articled else name
 
-    def words(self, relation: str) -> Words:
-        """The wordings of a relation, its own or general ones."""
+    def words(self, relation: str, *, dated: bool = True) -> Words:
+        """The wordings of a relation, its own or general ones; ours of dated facts ask for no others."""
         found = self.wordings.get(relation)
-        return found or _general(relation, self.graph.value_kind(relation, counts=True))
+        if found and (dated or found is not WORDS.get(relation) or "{when}" not in found.ask[0]):
+            return found
+        return _general(relation, self.graph.value_kind(relation, counts=True))
 
     def bound(self, relation: str, bound: str) -> str:
         """A bound as it is said: "8 million people"."""
@@ -144,7 +134,7 @@ class _Sentence:
         """A question for the object of hop `at`."""
         hop = self.query.hops[at]
         self.said.add(at)
-        words = self.v.words(hop.relation)
+        words = self.v.words(hop.relation, dated=bool(hop.valid))
         subject = self._np(hop.subject)
         when = self._when(hop)
         long = is_variable(hop.subject) or is_variable(hop.valid)
@@ -180,7 +170,8 @@ class _Sentence:
     def _kind(self, term: str) -> str:
         """The kind of the things a variable stands for, by a relation that is said of it."""
         kinds = (self.v.graph.subject_kind(h.relation) for h in self.query.hops if h.subject == term)
-        return next(filter(None, kinds), "")
+        values = (h.relation for h in self.query.hops if h.object == term and h.relation.isalpha())
+        return next(filter(None, (*kinds, *values)), "")
 
     def _preds(self, term: str) -> list[str]:
         found = []
@@ -192,7 +183,7 @@ class _Sentence:
 
     def _pred(self, i: int, hop: Hop) -> str:
         """What hop i says of its subject."""
-        words = self.v.words(hop.relation)
+        words = self.v.words(hop.relation, dated=bool(hop.valid))
         twin = next(
             (j for j, h in enumerate(self.query.hops) if j not in self.said and self._twins(hop, h)), None
         )
@@ -223,7 +214,9 @@ class _Sentence:
         for i, hop in enumerate(self.query.hops):
             if hop.object == term and i not in self.said:
                 self.said.add(i)
-                head = self.v.words(hop.relation).phrase.format(s=self._np(hop.subject))
+                head = self.v.words(hop.relation, dated=bool(hop.valid)).phrase.format(
+                    s=self._np(hop.subject)
+                )
                 more = self._clauses(term)
                 return f"{head} {more}".strip()
         other = any(term in pair for pair in self.query.differ)
@@ -243,7 +236,7 @@ class _Sentence:
         mine = [i for i, hop in enumerate(self.query.hops) if hop.subject == term and i not in self.said]
         if len(mine) == 1 and not self.query.hops[mine[0]].test:
             hop = self.query.hops[mine[0]]
-            words = self.v.words(hop.relation)
+            words = self.v.words(hop.relation, dated=bool(hop.valid))
             twins = any(self._twins(hop, h) for j, h in enumerate(self.query.hops) if j not in self.said)
             if words.whose and not twins:
                 self.said.add(mine[0])
@@ -267,7 +260,7 @@ class _Sentence:
     def _compared(self) -> str:
         query, up = self.query, self.query.op == "highest"
         a, b = self._turned(query.hops)
-        words = self.v.words(a.relation)
+        words = self.v.words(a.relation, dated=bool(a.valid))
         if query.find == "valid":
             more = "higher" if up else "lower"
             parts = {"noun": words.noun, "s": self._np(a.subject), "a": a.valid, "b": b.valid, "more": more}

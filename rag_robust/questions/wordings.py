@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -255,6 +256,7 @@ WORDS: Mapping[str, Words] = {
     "founding year": Words(
         noun="founding year",
         ask=("In which year was {s} founded?", "When was {s} founded?"),
+        lead=("What is the founding year of {s}?",),
         which=("was founded in {o}",),
         whose=("that was founded in {o}",),
     ),
@@ -295,18 +297,17 @@ WORDS: Mapping[str, Words] = {
 }
 """By relation; others get `general`."""
 
-KINDS: Mapping[str, str] = {
-    "country": "countries",
-    "currency": "currencies",
-    "company": "companies",
-    "city": "cities",
-}
-"""Plurals that are not made with s."""
+KINDS: Mapping[str, str] = {"person": "people", "series": "series", "species": "species"}
+"""Plurals that no rule makes."""
 
 
 def plural(kind: str) -> str:
     """More than one of a kind; "entries" if it has none."""
-    return KINDS.get(kind, f"{kind}s" if kind else "entries")
+    if not kind or kind in KINDS:
+        return KINDS.get(kind, "entries")
+    if re.search(r"[^aeiou]y$", kind):
+        return f"{kind[:-1]}ies"
+    return f"{kind}es" if re.search(r"(?:[sxz]|ch|sh)$", kind) else f"{kind}s"
 
 
 def read_wordings(path: Path) -> dict[str, Words]:

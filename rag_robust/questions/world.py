@@ -12,11 +12,10 @@ from rag_robust.questions.evidence import EXTRACTORS, WORDED, Triplet, Validated
 from rag_robust.questions.graph import FactGraph, connected
 from rag_robust.questions.keyvalue import from_fields
 from rag_robust.questions.mentions import Mentions
-from rag_robust.questions.names import key, names
+from rag_robust.questions.names import articles, key, names
 from rag_robust.questions.relations import THRESHOLD, Embed, merged
 from rag_robust.questions.triplets import stated
 from rag_robust.questions.typed import from_patterns, gazetteer
-from rag_robust.questions.verbalise import articles
 from rag_robust.types import Corpus, Fact
 
 __all__ = ["Score", "World", "extracted", "prepare", "scores"]

@@ -83,3 +83,9 @@ def test_a_table_takes_the_words_of_the_text_for_its_unit_if_they_mean_the_same(
 )
 def test_units_are_alike_if_one_says_all_the_other_says(one: str, other: str, same: bool) -> None:
     assert alike(one, other) == alike(other, one) == same
+
+
+def test_a_degree_is_a_unit_and_no_digit() -> None:
+    table = "| Programme | Temperature (°C) |\n| --- | --- |\n| Eco | 50 |\n| Quick | 45 |"
+    world = prepare(build([Passage("p", table)]))
+    assert {edge.forms for edge in world.graph.edges} == {("50 °C", "50"), ("45 °C", "45")}
