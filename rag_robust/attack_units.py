@@ -8,6 +8,7 @@ from typing import Any
 
 from rag_robust.assemble import Session
 from rag_robust.attacks import tools
+from rag_robust.benign import BENIGN, asked_alone, is_benign, sampled
 from rag_robust.defend import uses
 from rag_robust.simulated import SIMULATED, applies
 from rag_robust.task import Task
@@ -32,6 +33,7 @@ def attack_units(session: Session, task: Task) -> tuple[list[ChangeUnit], list[R
     changes: list[ChangeUnit] = []
     units = [*record_units(session, task, Case(CLEAN), judged)]
     units += defended_units(session, task, Case(CLEAN), judged)
+    units += _benign_units(session, task, Case(CLEAN), judged)
     for name in (task.method, *baselines):
         for trial in range(task.runs):
             made, asked = _trial(session, task, name, judged, trial=trial)
@@ -46,7 +48,8 @@ def attack_units(session: Session, task: Task) -> tuple[list[ChangeUnit], list[R
 
 def _with_answers(task: Task, unit: RecordUnit) -> RecordUnit:
     """The unit with the time its answers take; whoever changes nothing gets the answers there were."""
-    if not task.generate or unit.condition in {*BASELINES, SIMULATED}:
+    bystander = is_benign(unit.condition) or unit.condition in {*BASELINES, SIMULATED}
+    if not task.generate or bystander:
         return unit
     return dataclasses.replace(unit, weight=unit.weight + _A_QUESTION * len(unit.queries))
 
@@ -67,6 +70,25 @@ def defended_units(
         yield from record_units(session, task, behind, queries, change_keys=change_keys)
 
 
+def _benign_units(
+    session: Session, task: Task, case: Case, judged: Sequence[Query], *, change: str = "", own: bool = True
+) -> Iterator[RecordUnit]:
+    """The same condition for people who ask about anything, behind the defences too unless it is a baseline.
+
+    Where the corpus judges no query, one record says so.
+    """
+    alone = asked_alone(session.suite, task)
+    if alone is None:
+        return
+    queries = sampled(session, task) or judged[:1]
+    keys = [change] * len(queries)
+    beside = dataclasses.replace(case, condition=f"{case.condition}/{BENIGN}")
+    units = [*record_units(session, alone, beside, queries, change_keys=keys)]
+    if own:
+        units += defended_units(session, alone, beside, queries, change_keys=keys)
+    yield from (dataclasses.replace(unit, weight=_A_BENIGN * len(unit.queries)) for unit in units)
+
+
 def _trial(
     session: Session, task: Task, name: str, judged: Sequence[Query], *, trial: int
 ) -> tuple[list[ChangeUnit], list[RecordUnit]]:
@@ -82,6 +104,7 @@ def _trial(
     units = [*record_units(session, task, case, judged, change_keys=keys)]
     if own:
         units += defended_units(session, task, case, judged, change_keys=keys)
+    units += _benign_units(session, task, case, judged, change=keys[0], own=own)
     if own and task.knows != "knows-all":
         known = known_queries(session, task)
         if task.knows == "knows-nothing":
@@ -208,6 +231,9 @@ _A_TOKEN = {"bfloat16": 2.2e-4, "float32": 3.4e-4}
 
 _A_DRAFT, _A_QUESTION, _A_READ = 0.3, 0.8, 0.08
 """Seconds for a beam's step of a language model, an answer of a small generator, a token of an edit."""
+
+_A_BENIGN = 0.005
+"""Seconds for a query that is only ranked, with others."""
 
 _A_PASSAGE = 50
 """Tokens of a passage that is to be obeyed."""

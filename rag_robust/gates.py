@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from rag_robust import metrics, stats
+from rag_robust.benign import BEFORE, about, is_benign, judged_condition
 from rag_robust.clusters import clusters
 from rag_robust.contradictions import contradictions
 from rag_robust.findings import Findings, Versus
 from rag_robust.metrics.cells import Asked
 from rag_robust.metrics.degenerate import baseline_records
 from rag_robust.seeds import generator
+from rag_robust.spaces import space_key
 from rag_robust.store import Store
 from rag_robust.suite import Gate, Suite, Task, parse
 from rag_robust.tallies import tally
@@ -76,6 +78,7 @@ class Result:
     findings: tuple[Findings, ...] = ()
     versus: tuple[Versus, ...] = ()
     changes: Mapping[str, Any] = field(default_factory=dict)  # by key, as they are stored
+    spaces: Mapping[str, Any] = field(default_factory=dict)  # geometries by the system they belong to
 
     @property
     def verdict(self) -> Verdict:
@@ -131,6 +134,7 @@ def judge(store: Store) -> Result:
         tuple(sampler.findings()),
         versus(suite, by_task, corpora),
         store.artifacts("change"),
+        {name: body for name in ("", *suite.systems) if (body := store.artifact(space_key(name)))},
     )
 
 
@@ -192,6 +196,10 @@ class _Sampler:
             for condition in conditions:
                 if condition == CLEAN and (metric.endswith(" drop") or task.kind == "attack"):
                     continue
+                if condition == BEFORE and metric.endswith(" drop"):
+                    continue
+                if any(map(is_benign, conditions)) and about(task, metric) != is_benign(condition):
+                    continue
                 sample = self.sample(task, metric, condition)
                 trials = tuple(self._trials(sample))
                 yield Number(task.name, condition, metric, sample.estimate, trials=trials)
@@ -238,19 +246,20 @@ class _Sampler:
 
     def of_gate(self, gate: Gate) -> _Sample:
         task = self.suite.select(gate.task)
-        return self.sample(task, gate.metric, gate.condition or self.judged(task))
+        return self.sample(task, gate.metric, gate.condition or self.judged(task, gate.metric))
 
-    def judged(self, task: Task) -> str:
+    def judged(self, task: Task, metric: str) -> str:
         """The condition a gate is about where it names none: the method's own."""
-        return "" if task.kind == "questions" else task.method
+        return "" if task.kind == "questions" else judged_condition(task, metric)
 
     def sample(self, task: Task, metric: str, condition: str) -> _Sample:
         own: Sequence[Record] = self.records[task.name]
         asked = {r.query_id for r in own if r.condition == condition}
         if condition:
-            own = [
-                r for r in own if r.condition == condition or (r.condition == CLEAN and r.query_id in asked)
-            ]
+            before = BEFORE if is_benign(condition) else CLEAN
+            own = [r for r in own if r.condition in {condition, before} and r.query_id in asked]
+            if condition != before:
+                own = [replace(r, condition=CLEAN) if r.condition == before else r for r in own]
         return self._estimated(task, metric, condition, own)
 
     def _estimated(self, task: Task, metric: str, condition: str, records: Sequence[Record]) -> _Sample:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from rag_robust import certify, defend, metrics, perturb, stats
 from rag_robust.assemble import Session
 from rag_robust.attack_units import VERSIONS, attack_units, defended_units, once, text_seconds
+from rag_robust.benign import asked_alone, is_benign, judged_condition
 from rag_robust.corpus.concepts import concept
 from rag_robust.errors import SuiteError
 from rag_robust.listed import check, check_targets, parameters
@@ -52,17 +53,18 @@ def build(session: Session) -> Plan:
     return Plan(tuple(once(changes)), tuple(_with_filters(session, units)))
 
 
-_A_PASSAGE = {"perplexity": 0.6, "masked_token": 0.6, "norm": 0.04}
+_A_PASSAGE = {"perplexity": 0.6, "masked_token": 0.2, "norm": 0.04}
 """Seconds in which a defence judges a passage on one CPU core, where that counts."""
 
 
 def _with_filters(session: Session, units: Sequence[RecordUnit]) -> Iterator[RecordUnit]:
     """The units, where the first behind a defence bears all its judging: each passage once, at most all."""
-    depths = {task.name: 2 * task.depth for task in session.suite.task}
     seen: dict[str, dict[str, int]] = {}
     for unit in units:
         if unit.defence:
-            asked = dict.fromkeys((q.id for q in unit.queries), depths[unit.task])
+            task = session.suite.select(unit.task)
+            alone = asked_alone(session.suite, task) if is_benign(unit.condition) else None
+            asked = dict.fromkeys((q.id for q in unit.queries), 2 * (alone or task).depth)
             seen.setdefault(unit.defence[0], {}).update(asked)
     for unit in units:
         found = seen.pop(unit.defence[0], None) if unit.defence else None
@@ -151,7 +153,7 @@ def decisions(suite: Suite, plan: Plan) -> list[tuple[Gate, int, str]]:
     out = []
     for gate in suite.gate:
         task = suite.select(gate.task)
-        wanted = gate.condition or task.method
+        wanted = gate.condition or judged_condition(task, gate.metric)
         queries = {
             q.id for u in plan.units if u.task == gate.task and u.condition == wanted for q in u.queries
         }

@@ -17,10 +17,12 @@ from typing import Any
 
 from rag_robust import execute
 from rag_robust.assemble import Session
+from rag_robust.benign import is_benign
 from rag_robust.errors import UsageError
 from rag_robust.gates import Result, judge, world_key
 from rag_robust.plan import Plan, build
 from rag_robust.propose import make_change
+from rag_robust.spaces import keep_spaces
 from rag_robust.store import RETRIED, Store, change_from_json
 from rag_robust.suite import Suite, SystemConfig, parse
 from rag_robust.task import Task
@@ -85,6 +87,7 @@ def run(
         store.plan(plan.keys)
         _work(session, store, plan, workers, progress)
         _keep_worlds(session, store)
+        keep_spaces(session, store)
         return judge(store)
 
 
@@ -252,8 +255,9 @@ def _world(session: Session, task: Task, records: Sequence[Record]) -> dict[str,
         queries |= {q.id: q for q in (*known_queries(session, task), *judged_queries(session, task))}
     asked = {r.query_id for r in own}
     kept = {i: {p: int(g) for p, g in grades.items()} for i, grades in qrels.items() if i in asked}
-    seen = {h.passage_id for r in own for h in r.hits[:SHOWN]} | {i for r in own for i in r.inserted}
-    seen |= {p for grades in kept.values() for p in grades}
+    told = [r for r in own if not is_benign(r.condition)]  # of the others no report shows a ranking
+    seen = {h.passage_id for r in told for h in r.hits[:SHOWN]} | {i for r in told for i in r.inserted}
+    seen |= {p for r in told for p in kept.get(r.query_id, ())}
     return {
         "digest": corpus.digest,
         "queries": {i: [q.text, list(q.answers), list(q.rejected)] for i, q in queries.items() if i in asked},

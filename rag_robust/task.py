@@ -33,8 +33,10 @@ class Task(Table):
     With none of them the task measures the clean system. `with` holds the method's own parameters.
     For attacks: `surrogate` names the encoders the attacker has instead of the victim's, `target`
     the wrong answer it wants, `trials` how often it is run with another seed, `fluency` whether
-    its passages are held against a language model. For attacks and clean tasks: `defences` are
-    filters that drop passages as suspicious as the `rates` most suspicious shares of the corpus.
+    its passages are held against a language model, `benign` how many of the corpus' judged queries
+    measures such as nDCG@10 are taken of where a concept's queries are not judged. For attacks and clean
+    tasks: `defences` are filters that drop passages as suspicious as the `rates` most suspicious shares
+    of the corpus.
     For attacks that edit and certificates: at most `swaps` words of a passage (0: any number) and a
     `share` of them are replaced, by the first `per_word` of their set in `synonyms`, with `freeze_query`
     none of the query's own. `targets` says which passages an editing attacker owns: all outsiders of the
@@ -66,6 +68,7 @@ class Task(Table):
     targets: Literal["outsiders", "easy-5", "hard-5"] = "outsiders"
     trials: Positive = 1
     fluency: bool = False
+    benign: Positive = 100
     defences: tuple[str, ...] = ()
     rates: tuple[Rate, ...] = Field((0.05,), min_length=1)
     passages: Positive = 1

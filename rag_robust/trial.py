@@ -11,6 +11,7 @@ from itertools import groupby
 from rag_robust import defend, perturb, systems
 from rag_robust.asking import ask, failed
 from rag_robust.assemble import Session
+from rag_robust.benign import NONE, asked_alone, is_benign, sampled
 from rag_robust.defended import Guarded, guarded, sized
 from rag_robust.errors import TargetError
 from rag_robust.listed import certificate
@@ -47,6 +48,10 @@ def make_records(session: Session, unit: RecordUnit) -> Done:
     if task.kind == "attack" and unit.condition == SIMULATED:
         return simulated(session, task, unit)
     changes: Sequence[Change | Failure | None] = unit.changes or [None] * len(unit.queries)
+    if is_benign(unit.condition):
+        if not sampled(session, task):
+            return Done(tuple(_base(task, unit, i, failure=_UNJUDGED) for i in range(len(unit.queries))))
+        task = asked_alone(session.suite, task) or task
     if task.perturb and unit.condition == task.perturb:
         changes = [Change(reworded={q.id: _reworded(session, task, q)}) for q in unit.queries]
     world = session.world_of(task)
@@ -56,6 +61,9 @@ def make_records(session: Session, unit: RecordUnit) -> Done:
     seen = seen_queries(session, task) if "queries" in defend.uses(name) else ()
     behind = guarded(world, task, session.suspicions(name, task.system, seen), rate)
     return _ask_all(session, unit, behind, changes)
+
+
+_UNJUDGED = Failure("not_applicable", NONE)
 
 
 def _ask_all(
@@ -92,6 +100,7 @@ def _notes(session: Session, unit: RecordUnit, query: Query) -> dict[str, str | 
     """The answer an attacker was after, for records in which it may be found."""
     task = session.suite.select(unit.task)
     attacked = task.kind == "attack" and unit.condition.split("/")[0] != CLEAN
+    attacked = attacked and not is_benign(unit.condition)
     target = target_of(session, task, query) if attacked and task.generate else None
     return {} if target is None else {"target": target}
 

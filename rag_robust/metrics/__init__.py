@@ -20,7 +20,7 @@ from typing import Any, cast
 from rag_robust.errors import SuiteError, nearest
 from rag_robust.types import Metric
 
-__all__ = ["bounds", "describe", "load", "names", "of_change"]
+__all__ = ["bounds", "describe", "load", "names", "of_change", "of_judgements"]
 
 _IR = ("AP", "R@100", "RR@10", "Success@10", "nDCG@10")
 _DROP = " drop"
@@ -95,6 +95,11 @@ def of_change(name: str) -> bool:
     """
     found = _find(name)
     return found is not None and found[0].__name__ in getattr(found[1], "OF_CHANGE", ())
+
+
+def of_judgements(name: str) -> bool:
+    """Whether it is a measure of `ir_measures`, or the loss of one: it says nothing of unjudged queries."""
+    return _find(name) is None
 
 
 def _find(name: str) -> tuple[Callable[..., Any], ModuleType, int | None] | None:

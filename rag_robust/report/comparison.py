@@ -10,17 +10,31 @@ import numpy as np
 
 from rag_robust import metrics, stats
 from rag_robust.attack_units import BASELINES, HELD_IN
+from rag_robust.benign import BENIGN
 from rag_robust.gates import Result
-from rag_robust.report.words import label
+from rag_robust.report.named import line_name, system_name
 from rag_robust.seeds import generator
 from rag_robust.simulated import SIMULATED
 from rag_robust.suite import Suite, Task
 from rag_robust.types import CLEAN, Corpus, Estimate, Record
 
-__all__ = ["FIRST", "METRIC", "SUBJECTS", "Cell", "Column", "Comparison", "Line", "compare"]
+__all__ = [
+    "FIRST",
+    "HARM",
+    "METRIC",
+    "SUBJECTS",
+    "Cell",
+    "Column",
+    "Comparison",
+    "Line",
+    "compare",
+]
 
 METRIC, FIRST = "appeared@10", "appeared@1"
 """What attacks are compared by, and what tells them apart where all of them are among the first ten."""
+
+HARM = "nDCG@10 drop"
+"""What others lose by an attack: benign queries where a concept's are not judged, else the judged ones."""
 
 SUBJECTS = 5
 """So many subjects are enough to say how a cell would come out on others."""
@@ -47,12 +61,18 @@ class Cell:
     """The judged queries of all concepts pooled: `METRIC`, `FIRST`, and `METRIC` of the known queries.
 
     `lead` is `FIRST` less that of the next line below in this column, on the queries that both have.
+    `trials` and `first_trials` are `METRIC` and `FIRST` trial by trial where there are several: how much
+    hangs on the attack's seed. In the estimates a query counts once, by its mean over trials: trials of one
+    subject are no further subjects. `harm` is the mean of `HARM`, where tasks measure it.
     """
 
     estimate: Estimate
     first: Estimate
     held_in: Estimate | None = None
     lead: Estimate | None = None
+    trials: tuple[float, ...] = ()
+    first_trials: tuple[float, ...] = ()
+    harm: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +117,7 @@ class _Pool:
     subjects: dict[str, str] = field(default_factory=dict)
     records: dict[Column, list[Record]] = field(default_factory=dict)
     known: dict[Column, list[Record]] = field(default_factory=dict)
+    tasks: dict[Column, list[str]] = field(default_factory=dict)
 
 
 def compare(result: Result) -> Comparison | None:
@@ -116,9 +137,9 @@ def compare(result: Result) -> Comparison | None:
         return None
     pools = _pools(tasks, found)
     columns = tuple(dict.fromkeys(_column(task) for task in tasks))
-    lines = [(_line(result.suite, pool, _name(pool, pools), columns), pool) for pool in pools]
+    lines = [(_line(result, pool, _name(pool, pools), columns), pool) for pool in pools]
     lines.sort(key=lambda both: both[0].value, reverse=True)
-    shown = {c: Column(_system(result.suite, c.system), c.threat, c.passages) for c in columns}
+    shown = {c: Column(system_name(result.suite, c.system), c.threat, c.passages) for c in columns}
     return Comparison(tuple(shown.values()), tuple(_leading(result.suite, lines, columns)))
 
 
@@ -145,6 +166,7 @@ def _pools(tasks: Sequence[Task], found: dict[tuple[str, str], list[Record]]) ->
             inside = found.get((task.name, f"{condition}/{HELD_IN}"), [])
             pool.subjects |= {r.query_id: task.concept or r.query_id for r in (*judged, *inside)}
             pool.records.setdefault(column, []).extend(judged)
+            pool.tasks.setdefault(column, []).append(task.name)
             pool.known.setdefault(column, []).extend(inside)
     return list(pools.values())
 
@@ -153,14 +175,15 @@ def _column(task: Task) -> Column:
     return Column(task.system, task.knows, task.passages)
 
 
-def _line(suite: Suite, pool: _Pool, name: str, columns: Sequence[Column]) -> Line:
+def _line(result: Result, pool: _Pool, name: str, columns: Sequence[Column]) -> Line:
     surrogates = pool.task.surrogates if pool.condition == pool.task.method else ()
-    return Line(name, pool.condition, surrogates, tuple(_cell(suite, pool, column) for column in columns))
+    return Line(name, pool.condition, surrogates, tuple(_cell(result, pool, column) for column in columns))
 
 
-def _cell(suite: Suite, pool: _Pool, column: Column) -> Cell | None:
+def _cell(result: Result, pool: _Pool, column: Column) -> Cell | None:
     if column not in pool.records:
         return None
+    suite = result.suite
 
     def estimate(metric: str, records: Sequence[Record]) -> Estimate:
         values = metrics.load(metric)(records, Corpus({}, {}, {}, ""))
@@ -170,8 +193,36 @@ def _cell(suite: Suite, pool: _Pool, column: Column) -> Cell | None:
 
     records, known = pool.records[column], pool.known[column]
     return Cell(
-        estimate(METRIC, records), estimate(FIRST, records), estimate(METRIC, known) if known else None
+        estimate(METRIC, records),
+        estimate(FIRST, records),
+        estimate(METRIC, known) if known else None,
+        trials=tuple(_trials(METRIC, records)),
+        first_trials=tuple(_trials(FIRST, records)),
+        harm=_harm(result, pool, column),
     )
+
+
+def _trials(metric: str, records: Sequence[Record]) -> Iterator[float]:
+    """The mean over queries of each trial that all tasks have; none for a single one."""
+    by_task: dict[str, set[int]] = {}
+    for record in records:
+        by_task.setdefault(record.task, set()).add(record.seed)
+    seeds = sorted(set.intersection(*by_task.values()))
+    for seed in seeds if len(seeds) > 1 else ():
+        values = metrics.load(metric)([r for r in records if r.seed == seed], Corpus({}, {}, {}, ""))
+        if np.isfinite(values).any():
+            yield float(np.nanmean(values))
+
+
+def _harm(result: Result, pool: _Pool, column: Column) -> float | None:
+    """The mean of what the tasks of a cell measured of `HARM`; None where none did."""
+    wanted = {(name, f"{pool.condition}{part}") for name in pool.tasks[column] for part in ("", f"/{BENIGN}")}
+    found = [
+        n.estimate.value
+        for n in result.numbers
+        if n.metric == HARM and (n.task, n.condition) in wanted and n.estimate.n
+    ]
+    return math.fsum(found) / len(found) if found else None
 
 
 def _leading(suite: Suite, lines: Sequence[tuple[Line, _Pool]], columns: Sequence[Column]) -> list[Line]:
@@ -228,28 +279,7 @@ def _paired(
 
 
 def _name(pool: _Pool, pools: Sequence[_Pool]) -> str:
-    """The attack, by its surrogates if it has any, and by the parameters that tell it from its likes."""
-    task = pool.task
-    if pool.condition != task.method or pool.condition in BASELINES:
-        return label(pool.condition, task.model_copy(update={"attack": "another"}))
-    likes = [p.task for p in pools if (p.condition, p.task.surrogates) == (pool.condition, task.surrogates)]
-    return ", ".join([task.method, *_surrogates(task), *_apart(task, likes)])
-
-
-def _surrogates(task: Task) -> Iterator[str]:
-    if task.surrogates:
-        yield "from " + " and ".join(name.rpartition("/")[2] for name in task.surrogates)
-
-
-def _apart(task: Task, likes: Sequence[Task]) -> Iterator[str]:
-    for key in sorted({key for like in likes for key in like.parameters}):
-        if len({repr(like.parameters.get(key)) for like in likes}) > 1:
-            yield f"{key} {task.parameters.get(key, 'as usual')}"
-
-
-def _system(suite: Suite, name: str) -> str:
-    """A system as a reader knows it: its name, or what the suite's own is made of."""
-    config = suite.system
-    if name or config.kind != "pipeline":
-        return name or config.kind
-    return config.retriever.encoder if config.retriever.kind == "dense" else config.retriever.kind
+    """A line's name among the others."""
+    own = (pool.condition, pool.task.surrogates)
+    likes = [p.task for p in pools if (p.condition, p.task.surrogates) == own]
+    return line_name(pool.condition, pool.task, likes)

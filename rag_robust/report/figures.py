@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag_robust import metrics
+from rag_robust.benign import is_benign, judged_condition
 from rag_robust.gates import GateResult, Number, Result
 from rag_robust.report import plots
 from rag_robust.report.comparison import METRIC, Cell, Comparison
-from rag_robust.report.words import figure, interval, limits, meaning, scored, spread, whose
+from rag_robust.report.words import extremes, figure, interval, limits, meaning, scored, spread, whose
 from rag_robust.suite import Task
 from rag_robust.types import CLEAN, Corpus, Estimate, Record
 
@@ -58,15 +59,18 @@ class Square:
     """A place in the comparison of attacks.
 
     `first` is the share at rank 1, `lead` how far that is above the next line's, `known` the share of known
-    queries.
+    queries, `harm` what others lose; `trials` and `first_trials` say how far seeds lie apart.
     """
 
     svg: str
     value: str
     interval: str
-    first: str
-    lead: str
-    known: str
+    first: str = ""
+    lead: str = ""
+    known: str = ""
+    harm: str = ""
+    trials: str = ""
+    first_trials: str = ""
 
 
 def squares(compared: Comparison) -> dict[str, tuple[Square | None, ...]]:
@@ -80,7 +84,7 @@ def squares(compared: Comparison) -> dict[str, tuple[Square | None, ...]]:
 def _square(cell: Cell, *, baseline: bool) -> Square:
     estimate = cell.estimate
     if not estimate.n:
-        return Square("", "–", "not applicable", "", "", "")
+        return Square("", "–", "not applicable")
     on = plots.axis([], metrics.bounds(METRIC))
     says = f"{figure(estimate.value)}, interval {interval(estimate)}"
     ends = (estimate.value, estimate.low, estimate.high)
@@ -88,7 +92,9 @@ def _square(cell: Cell, *, baseline: bool) -> Square:
     known = figure(cell.held_in.value) if cell.held_in and cell.held_in.n else ""
     first = f"{figure(cell.first.value)} {interval(cell.first)}"
     lead = f"{figure(cell.lead.value)} {interval(cell.lead)}" if cell.lead else ""
-    return Square(svg, figure(estimate.value), interval(estimate), first, lead, known)
+    harm = figure(cell.harm) if cell.harm is not None else ""
+    seeds = (extremes(cell.trials), extremes(cell.first_trials))
+    return Square(svg, figure(estimate.value), interval(estimate), first, lead, known, harm, *seeds)
 
 
 def bar(result: GateResult) -> str:
@@ -113,7 +119,8 @@ def interval_plots(result: Result, task: Task) -> Iterator[Plot]:
 
 def rank_bars(records: Sequence[Record], task: Task, corpus: Corpus) -> Iterator[Bars]:
     """For attacks, where the best passage of the attack stands; for certificates, where one could."""
-    conditions = dict.fromkeys(r.condition for r in records if r.condition.split("/")[0] != CLEAN)
+    asked = dict.fromkeys(r.condition for r in records if not is_benign(r.condition))
+    conditions = [condition for condition in asked if condition.split("/")[0] != CLEAN]
     if task.kind == "attack":
         best = metrics.load(f"best_rank@{task.depth}")
         for condition in conditions:
@@ -160,7 +167,7 @@ def _plot(result: Result, task: Task, metric: str, numbers: Sequence[Number]) ->
 
 def _drawn(number: Number, task: Task, on: plots.Axis, lines: tuple[float | None, float | None]) -> Drawn:
     estimate = number.estimate
-    own = number.condition in {"", CLEAN, task.method}
+    own = number.condition in {"", CLEAN, judged_condition(task, number.metric)}
     style = "policy" if number.policy else "own" if own else "baseline"
     svg = ""
     if estimate.n:

@@ -11,7 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rag_robust.gates import Result
 from rag_robust.report.files import write_text
 from rag_robust.report.page import MARKS, page
-from rag_robust.report.words import visible
+from rag_robust.report.susceptibility import number
+from rag_robust.report.words import figure, visible
 from rag_robust.store import Store
 
 __all__ = ["to_html", "write_html"]
@@ -27,7 +28,10 @@ def to_html(store: Store, result: Result | None = None) -> str:
     """
     script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     template = _environment().get_template("report.html")
-    return template.render(page=page(store, result), marks=MARKS, script=script, script_hash=_hash(script))
+    words = {"number": number, "figure": figure}
+    return template.render(
+        page=page(store, result), marks=MARKS, script=script, script_hash=_hash(script), **words
+    )
 
 
 def write_html(store: Store, path: Path, result: Result | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.6."""
+"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.7."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from rag_robust.types import Estimate, Record
 
 __all__ = ["SCHEMA_VERSION", "to_json", "write_json"]
 
-SCHEMA_VERSION = "1.6"
+SCHEMA_VERSION = "1.7"
 """Major: a reader may break. Minor: keys were added."""
 
 
@@ -42,6 +42,10 @@ def to_json(result: Result) -> dict[str, object]:
         "gates": [_gate(gate) for gate in result.gates],
         "estimates": [_number(number) for number in result.numbers],
         "comparison": _comparison(compared) if (compared := compare(result)) else None,
+        "geometry": [
+            {"system": name, **{key: value for key, value in body.items() if key != "made"}}
+            for name, body in result.spaces.items()
+        ],
         "ranked": [_ranked(one) for one in ranked(result)],
         "questions": [_plain(found) for found in result.findings],
         "versus": [_plain(pair) for pair in result.versus],
@@ -132,6 +136,9 @@ def _cell(cell: Cell) -> dict[str, object]:
         "first": _estimate(cell.first),
         "lead": _estimate(cell.lead) if cell.lead else None,
         "held_in": _finite(known.value) if known and known.n else None,
+        "trials": list(cell.trials),
+        "first_trials": list(cell.first_trials),
+        "harm": cell.harm,
     }
 
 

@@ -18,6 +18,7 @@ from rag_robust.report.ranked import ranked
 from rag_robust.report.ranked_page import Beside, beside
 from rag_robust.report.rankings import Library, Scene
 from rag_robust.report.rows import Row, rows
+from rag_robust.report.susceptibility import Susceptibility, susceptibility
 from rag_robust.report.words import GLOSSARY, about, figure, interval, label, level, limits, whose
 from rag_robust.store import Store
 from rag_robust.suite import Task
@@ -94,6 +95,7 @@ class Page:
     metric: str
     columns: tuple[tuple[str, str], ...]
     lines: dict[str, tuple[Square | None, ...]]
+    susceptibility: Susceptibility | None
     ranked: tuple[Beside, ...]
     versus: QuestionTable
     sections: tuple[Section, ...]
@@ -124,6 +126,7 @@ def page(store: Store, result: Result | None = None) -> Page:
         metric=METRIC,
         columns=tuple((c.system, c.situation) for c in attacks.columns) if attacks else (),
         lines=squares(attacks) if attacks else {},
+        susceptibility=susceptibility(result, attacks),
         ranked=tuple(beside(ranked(result))),
         versus=compared(result.versus),
         sections=tuple(sections),

@@ -9,13 +9,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from rag_robust.benign import judged_condition
 from rag_robust.gates import EXIT, GateResult, Number, Result
 from rag_robust.questioned import completions
-from rag_robust.report.comparison import FIRST, METRIC, SUBJECTS, Cell, Comparison, compare
+from rag_robust.report.comparison import FIRST, HARM, METRIC, SUBJECTS, Cell, Comparison, compare
 from rag_robust.report.question_terminal import found_tables, versus_table
 from rag_robust.report.ranked import ranked
 from rag_robust.report.ranked_table import ranked_tables
-from rag_robust.report.words import cut, figure, interval, limits, scored, spread, visible, whose
+from rag_robust.report.susceptibility import susceptibility
+from rag_robust.report.susceptibility_table import susceptibility_table
+from rag_robust.report.words import cut, extremes, figure, interval, limits, scored, spread, visible, whose
 from rag_robust.suite import Task
 from rag_robust.types import Verdict
 
@@ -62,6 +65,7 @@ def summary(result: Result) -> Group:
     compared = compare(result)
     if compared:
         parts += _compared(compared)
+        parts += susceptibility_table(susceptibility(result, compared))
     beside = ranked(result)
     parts += ranked_tables(beside)
     if (compared or beside) and len(result.suite.task) > _MOST_TASKS:
@@ -105,7 +109,11 @@ def _numbers(result: Result, task: Task) -> Iterator[RenderableType]:
     metrics = list(dict.fromkeys(n.metric for n in numbers))
     narrow = len(metrics) > _METRICS_ON_ONE_LINE
     cells = {(whose(n, task), n.metric): _cell(n, narrow=narrow) for n in numbers}
-    own = {whose(n, task) for n in numbers if not n.policy and n.condition in {"", task.method}}
+    own = {
+        whose(n, task)
+        for n in numbers
+        if not n.policy and n.condition in {"", task.method, judged_condition(task, n.metric)}
+    }
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     table.add_column("", overflow="fold", min_width=16, style="dim")
     for metric in metrics:
@@ -126,6 +134,11 @@ def _compared(compared: Comparison) -> Iterator[RenderableType]:
     yield Text(
         f"Intervals are over subjects where there are {SUBJECTS} or more, else over their queries", "dim"
     )
+    told = [cell for line in compared.lines for cell in line.cells if cell]
+    if any(cell.trials for cell in told):
+        yield Text("trials: the least and the greatest of an attack's trials, each of another seed", "dim")
+    if any(cell.harm is not None for cell in told):
+        yield Text(f"harm: {HARM} of the corpus' own judged queries, mean over tasks", "dim")
     for situation in dict.fromkeys(column.situation for column in compared.columns):
         places = [i for i, column in enumerate(compared.columns) if column.situation == situation]
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
@@ -146,8 +159,13 @@ def _seen(cell: Cell | None) -> Text:
     first = f"\nfirst {figure(cell.first.value)} {interval(cell.first)}"
     lead = f"\nlead {figure(cell.lead.value)} {interval(cell.lead)}" if cell.lead else ""
     known = f"\nknown {figure(cell.held_in.value)}" if cell.held_in and cell.held_in.n else ""
+    harm = f"\nharm {figure(cell.harm)}" if cell.harm is not None else ""
+    seeds, first_seeds = (
+        f"\n{told}" if (told := extremes(t)) else "" for t in (cell.trials, cell.first_trials)
+    )
     return Text.assemble(
-        f"{figure(cell.estimate.value)} {interval(cell.estimate)}", (first + lead + known, "dim")
+        f"{figure(cell.estimate.value)} {interval(cell.estimate)}",
+        (seeds + first + first_seeds + lead + known + harm, "dim"),
     )
 
 

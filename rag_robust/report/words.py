@@ -17,6 +17,7 @@ __all__ = [
     "GLOSSARY",
     "about",
     "cut",
+    "extremes",
     "figure",
     "interval",
     "label",
@@ -128,8 +129,13 @@ def scored(estimate: Estimate) -> str:
 
 def spread(number: Number) -> str:
     """How far the trials of an attack lie apart, "trials 0.20 to 0.35"; "" for a single one."""
-    low, high = min(number.trials, default=0.0), max(number.trials, default=0.0)
-    return f"trials {figure(low)} to {figure(high)}" if number.trials else ""
+    return extremes(number.trials)
+
+
+def extremes(trials: Sequence[float]) -> str:
+    """The least and the greatest of some trials, "trials 0.20 to 0.35", or "trials all 0.20"; "" for none."""
+    ends = [figure(end(trials)) for end in (min, max)] if trials else []
+    return f"trials {' to '.join(ends)}" if len(set(ends)) > 1 else f"trials all {ends[0]}" if ends else ""
 
 
 def label(condition: str, task: Task) -> str:
@@ -140,12 +146,17 @@ def label(condition: str, task: Task) -> str:
         return "all questions"
     if task.kind == "questions":
         return condition.replace("?for=", " for ").replace("/", " / ")
-    base, _, rest = condition.partition("/")
-    if rest:
-        return f"{label(base, task)}, {'known queries' if rest == 'held-in' else f'behind {rest}'}"
+    base, *parts = condition.split("/")
+    if parts:
+        told = [_PARTS.get(part, f"behind {part}") for part in parts]
+        return ", ".join((label(base, task), *told))
     if condition == "simulated":
         return "perfect vectors (simulated)"
     return f"baseline {condition}" if task.kind == "attack" else condition
+
+
+_PARTS = {"held-in": "known queries", "benign": "benign queries"}
+"""What stands after a condition's name besides a defence."""
 
 
 def whose(number: Number | GateResult, task: Task) -> str:

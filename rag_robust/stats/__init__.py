@@ -12,6 +12,7 @@ from rag_robust.stats.means import (
     least_samples,
     quantile_ranks,
 )
+from rag_robust.stats.ranks import spearman
 from rag_robust.stats.rates import clopper_pearson, hoeffding, needed, wilson
 
 __all__ = [
@@ -34,5 +35,6 @@ __all__ = [
     "paired_permutation",
     "quantile_ranks",
     "side",
+    "spearman",
     "wilson",
 ]

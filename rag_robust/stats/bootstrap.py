@@ -46,14 +46,17 @@ def cluster_bootstrap(
       P(all C clusters are ones) <= mu^C. The Clopper-Pearson end low = ((1 - level) / 2)^(1/C)
       is hence missed from above, mu < low, with probability at most mu^C < (1 - level) / 2.
       All values l: the same, mirrored.
-    - All cluster means equal elsewhere, or fewer than two clusters: Hoeffding over the clusters.
+    - All cluster means equal some c elsewhere, or one cluster: with probability 1 - a at most a share
+      1 - a^(1/C) of such means lies above the greatest of C, whatever their distribution (Wilks 1941), and
+      none above h: mu <= c + (h - c) (1 - a^(1/C)) for a = (1 - level) / 2, and likewise from below.
     - No finite bounds: (-inf, inf).
 
     *Source*: Efron, JASA 82 (1987); Efron and Tibshirani, An Introduction to the Bootstrap (1993),
-    14.3. *Where we differ*: z is widened to Student's t as in Hesterberg, The American
-    Statistician 69 (2015), since BCa is too short for few clusters; and an end that would lie
-    beyond the resamples' resolution, 1 / (resamples + 1), goes to the outermost resampled mean or to
-    Hoeffding's end over the clusters, whichever is farther out; without bounds to infinity.
+    14.3; Wilks, Annals of Mathematical Statistics 12 (1941). *Where we differ*: z is widened to
+    Student's t as in Hesterberg, The American Statistician 69 (2015), since BCa is too short for few
+    clusters; and an end that would lie beyond the resamples' resolution, 1 / (resamples + 1), goes to the
+    outermost resampled mean or to Hoeffding's end over the clusters, whichever is farther out; without
+    bounds to infinity.
     """
     check_level(level)
     _, ends = _bootstrap(*by_cluster(values, clusters), rng=rng, resamples=resamples, bounds=bounds)
@@ -183,8 +186,15 @@ def _bootstrap(
             return low + (high - low) * ends[0], low + (high - low) * ends[1]
 
         return "Clopper-Pearson on clusters", scaled
-    mean = float(means.mean()) if n else low
-    return "Hoeffding on clusters", lambda level: hoeffding(mean, n, level, low=low, high=high)
+    if not n:
+        return "nothing was scored", lambda _: (low, high)
+    alike = float(means.mean())
+
+    def around(level: float) -> Bounds:
+        beyond = 1.0 - ((1.0 - level) / 2.0) ** (1.0 / n)
+        return alike - (alike - low) * beyond, alike + (high - alike) * beyond
+
+    return "Wilks on clusters", around
 
 
 def _resample(

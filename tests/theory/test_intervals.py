@@ -85,6 +85,17 @@ def test_all_ones_is_missed_less_than_promised_whatever_the_distribution(size: i
         assert missed <= 0.025
 
 
+@pytest.mark.parametrize("inside", [0.0, 0.4, -0.7])
+@pytest.mark.parametrize("elsewhere", [1.0, -1.0, 0.9])
+def test_all_alike_inside_the_bounds_is_missed_less_than_promised(inside: float, elsewhere: float) -> None:
+    """Whatever the share of values elsewhere: either the interval holds the mean, or all alike is rare."""
+    for n in (1, 2, 5, 20, 200):
+        got = estimate(np.full(n, inside), rng=np.random.default_rng(0), bounds=(-1.0, 1.0))
+        for share in np.linspace(0.001, 0.999, 200):
+            mean = inside + share * (elsewhere - inside)
+            assert got.low <= mean <= got.high or (1 - share) ** n <= 0.025
+
+
 def test_permutation_p_is_brute_force() -> None:
     rng = np.random.default_rng(13)
     for n in (1, 2, 3, 6):

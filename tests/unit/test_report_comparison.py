@@ -8,13 +8,13 @@ from itertools import product
 import pytest
 from rich.console import Console
 
-from rag_robust.gates import Result
-from rag_robust.report.comparison import compare
+from rag_robust.gates import Number, Result
+from rag_robust.report.comparison import HARM, compare
 from rag_robust.report.figures import squares
 from rag_robust.report.json import to_json
 from rag_robust.report.table import summary
 from rag_robust.suite import parse
-from rag_robust.types import Failure, Hit, Record
+from rag_robust.types import Estimate, Failure, Hit, Record
 
 CONCEPTS = ["concepts/coffee", "concepts/tennis"]
 TREE = {
@@ -173,3 +173,38 @@ def test_queries_about_one_subject_count_together_where_there_are_subjects_enoug
     # one of two queries of every subject is found: subjects do not differ, queries do
     assert ("on clusters" in cell.estimate.method) == clustered
     assert (cell.estimate.method == "Clopper-Pearson") != clustered
+
+
+def test_seeds_lie_apart_by_the_value_of_each_trial_and_the_interval_stays_that_of_queries():
+    """Trial 0 finds half of the queries, trial 1 all of them, at rank 1."""
+    found = records()
+    again = [seen(r.task, r.condition, r.query_id, 1) for r in found]
+    again = [replace(r, key=f"{r.key} again", seed=1) for r in again]
+    lines = {x.name: x for x in compare(result(found=found + again)).lines}
+    cell = lines["gaslite"].cells[0]
+    assert (cell.trials, cell.first_trials) == ((0.5, 1.0), (0.5, 1.0))
+    assert (cell.estimate.n, cell.estimate.value) == (4, 0.75)
+    assert squares(compare(result(found=found + again)))["gaslite"][0].trials == "trials 0.50 to 1.00"
+    told = to_json(result(found=found + again))["comparison"]["rows"]
+    assert next(r for r in told if r["name"] == "gaslite")["cells"][0]["trials"] == [0.5, 1.0]
+
+
+def test_the_same_trial_twice_makes_no_interval_narrower(compared):
+    twice = [replace(r, key=f"{r.key} {s}", seed=s) for r in records() for s in (0, 1, 2)]
+    again = {x.name: x.cells for x in compare(result(found=twice)).lines}
+    for line in compared.lines:
+        for cell, other in zip(line.cells, again[line.name], strict=True):
+            assert (cell and cell.estimate) == (other and other.estimate)
+            assert cell is None or (cell.trials, other.trials) == ((), (other.estimate.value,) * 3)
+
+
+def test_harm_is_the_mean_of_what_tasks_measured_of_benign_queries(compared):
+    def lost(task, condition, value, n=100):
+        return Number(task, condition, HARM, Estimate(value, 0.0, 1.0, 0.95, n, 0, "any"))
+
+    tasks = [t.name for t in parse(TREE).task if t.method == "gaslite" and not t.system]
+    told = [lost(tasks[0], "gaslite/benign", 0.02), lost(tasks[1], "gaslite/benign", 0.04)]
+    told += [lost(tasks[1], "gaslite/benign/repetition@0.05", 0.5), lost(tasks[1], "gaslite", 0.9, n=0)]
+    lines = {x.name: x for x in compare(replace(result(), numbers=tuple(told))).lines}
+    assert [cell.harm for cell in lines["gaslite"].cells] == [pytest.approx(0.03), None]
+    assert {cell.harm for line in compared.lines for cell in line.cells if cell} == {None}

@@ -111,10 +111,19 @@ def test_all_at_a_bound_scales_to_other_bounds() -> None:
     assert (got.low, got.high) == pytest.approx((1 + 10 * 0.025 ** (1 / 5), 11.0))
 
 
-def test_equal_values_inside_use_hoeffding_on_clusters() -> None:
-    got = estimate(np.full(4, 0.5), list("aabb"), rng=rng())
-    assert (got.low, got.high) == hoeffding(0.5, 2, 0.95)
-    assert estimate(np.array([0.3]), rng=rng()).low == 0.0
+def test_equal_values_inside_leave_to_each_side_the_share_that_as_many_clusters_may_not_show() -> None:
+    got = estimate(np.full(4, 0.4), list("aabb"), rng=rng())
+    beyond = 1 - 0.025**0.5
+    assert (got.low, got.high) == pytest.approx((0.4 - 0.4 * beyond, 0.4 + 0.6 * beyond))
+    assert got.method == "Wilks on clusters"
+    lost = estimate(np.zeros(100), rng=rng(), bounds=(-1.0, 1.0))
+    assert (lost.low, lost.high) == pytest.approx((-(1 - 0.025**0.01), 1 - 0.025**0.01))
+
+
+def test_equal_values_inside_meet_those_at_a_bound() -> None:
+    """What is said of 0.999999 is what Clopper and Pearson say of 1."""
+    near, at = (estimate(np.full(7, value), rng=rng()) for value in (1 - 1e-9, 1.0))
+    assert (near.low, near.high) == pytest.approx((at.low, at.high), abs=1e-6)
 
 
 def test_equal_values_without_bounds_have_no_interval() -> None:
