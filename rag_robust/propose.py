@@ -130,6 +130,7 @@ def _view(session: Session, task: Task, attack: Attack, known: Sequence[Query]) 
         tools=Tools(
             _writer(session) if "language_model" in tools(attack) else None,
             partial(session.encoder, (*task.surrogates, ENCODER)[0], "float32"),
+            session.masked_model if "masked_model" in tools(attack) else None,
         ),
         target=target_of(session, task, known[0]) if known and attack.threat.writes == "insert" else None,
     )

@@ -170,7 +170,7 @@ class ThreatModel:
     """What an attacker may read and write, and how much of it.
 
     `reads` is a subset of {"queries", "corpus", "ranks", "scores", "embeddings", "gradients",
-    "answers"}; `writes` is "insert", "edit" or "reword" (queries). A `View` enforces it.
+    "answers", "filters"}; `writes` is "insert", "edit" or "reword" (queries). A `View` enforces it.
     """
 
     reads: frozenset[str]

@@ -15,7 +15,10 @@ from rag_robust.types import Attack
 __all__ = ["attack_class", "describe", "kinds", "load", "names", "parameter_help", "parameters", "tools"]
 
 TOOLS = frozenset({"encoder", "language_model", "space"})
-"""What an attack may use besides its view: its own encoder and language model, the suite's synonyms."""
+"""What an attack may use besides its view: its own encoder and language model, the suite's synonyms.
+
+One that uses a "masked_model" has to say so.
+"""
 
 _KINDS: dict[str, type] = {"int": int, "str": str, "float": float, "bool": bool}
 

@@ -33,22 +33,23 @@ Place = Literal["suffix", "prefix", "middle"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Goal:
-    """What a chain climbs: f(x)·target − norm_weight·‖f(x)‖ − fluency_weight·surprise(text).
+    """What a chain climbs: f(x)·target − norm_weight·‖f(x)‖ − fluency_weight·surprise(text) − charge(text).
 
     `target` (dim,) is the mean query vector, of unit length for cosine models. `surprise` gives
-    the mean negative log-likelihood per token of texts under a language model, in nats; chains that are
-    scored together share it.
+    the mean negative log-likelihood per token of texts under a language model, in nats; `charge` what
+    filters would see in them, at least 0. Chains that are scored together share both.
     """
 
     target: torch.Tensor
     norm_weight: float = 0.0
     fluency_weight: float = 0.0
     surprise: Callable[[Sequence[str]], NDArray[np.float64]] | None = None
+    charge: Callable[[Sequence[str]], NDArray[np.float64]] | None = None
 
     @property
     def plain(self) -> bool:
         """True if similarity is all there is."""
-        return not (self.norm_weight or self.fluency_weight)
+        return not (self.norm_weight or self.fluency_weight or self.charge)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,6 +159,9 @@ def scored(model: TokenModel, chains: Sequence[Chain]) -> list[Chain]:
     if fluent and (surprise := chains[fluent[0]].goal.surprise) is not None:
         weights = np.array([chains[i].goal.fluency_weight for i in fluent])
         values[fluent] -= weights * surprise([chains[i].text for i in fluent])
+    evading = [i for i, c in enumerate(chains) if c.goal.charge is not None]
+    if evading and (charge := chains[evading[0]].goal.charge) is not None:
+        values[evading] -= charge([chains[i].text for i in evading])
     return [replace(c, value=float(v)) for c, v in zip(chains, values, strict=True)]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from rag_robust import defend
 from rag_robust.errors import BudgetError, TargetError, ThreatModelError
 from rag_robust.synonyms.space import Space
 from rag_robust.text import changed_tokens
@@ -18,6 +19,7 @@ from rag_robust.types import Answer, Change, Encoder, Kind, Passage, Query, Scor
 if TYPE_CHECKING:
     from rag_robust.encode.tokens import TokenModel
     from rag_robust.generate.language_model import LanguageModel
+    from rag_robust.generate.masked import MaskedModel
 
 __all__ = ["Checkpoint", "Secrets", "Tick", "Tools", "View", "check_budget"]
 
@@ -72,6 +74,7 @@ class Tools:
 
     language_model: Callable[[], LanguageModel] | None = None
     encoder: Callable[[], Encoder] | None = None
+    masked_model: Callable[[], MaskedModel] | None = None
 
 
 @dataclass
@@ -143,6 +146,25 @@ class View:
         if self.tools.encoder is None:
             raise TargetError("the attacker was given no encoder of its own", "not_applicable")
         return self.tools.encoder()
+
+    def filtered_by(self, name: str) -> Callable[[Sequence[Passage]], NDArray[np.float64]]:
+        """A filter that the defender may have, on the attacker's own machine: n passages to suspicions (n,).
+
+        It compares with the corpus as it was, without what else the attacker inserts. What a defender
+        keeps to itself is replaced by the attacker's own: its models, the first encoder in its hands, and
+        for queries that were seen those it knows.
+        """
+        self._need("filters")
+        own = defend.Tools(
+            language_model=lambda: self.language_model,
+            token_model=lambda: self.models[0],
+            encoder=lambda: self.models[0].encoder,
+            masked_model=self.tools.masked_model,
+            passages=self.passages,
+            queries=tuple(query.text for query in self.queries),
+        )
+        suspicion = defend.load(name)
+        return lambda passages: suspicion(passages, own)
 
     @property
     def target_answer(self) -> str:

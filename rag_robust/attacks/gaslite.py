@@ -15,19 +15,23 @@ released code is known to lose (profile "paper" follows it): the unchanged passa
 candidate, so the objective is monotone; a flip must survive the tokenizer in the whole passage,
 not by the trigger's length; random tokens are writable ones; nothing is tried twice from the same
 passage; tokens may move; candidates are screened in bfloat16 and judged in float32; the trigger
-starts from the known queries instead of a language model, and several starts race.
+starts from the known queries instead of a language model, and several starts race. The paper's
+attackers who know a filter charge its own statistic; `evade` charges any filter, and only above the
+threshold that the attacker expects.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from rag_robust import defend
 from rag_robust.attacks._chain import Chain, Goal
+from rag_robust.attacks._evade import Evasion, evaded, evasion
 from rag_robust.attacks._search import Limits, Search, begun, centroid, checked, climb, told, white_box
 from rag_robust.attacks._steps import Engine, is_paper, step_of
 from rag_robust.attacks._view import View
@@ -70,6 +74,9 @@ class Gaslite:
             among 16 candidates a round that similarity alone has screened (paper: 0.025)
         norm_weight: what the length of the vector costs, for dot-product models (the code's l2_alpha: 0)
         screening: precision in which candidates are screened, "bfloat16" (ours) or "float32" (paper)
+        evade: filters that the attacker knows, with commas between them: perplexity, repetition, ... (ours)
+        evade_rate: share of honest passages that it expects each of them to drop (ours)
+        evade_weight: what a standard deviation of honest passages above the threshold costs (ours)
     """
 
     information: str
@@ -89,6 +96,9 @@ class Gaslite:
     fluency_weight: float = 0.0
     norm_weight: float = 0.0
     screening: str = "bfloat16"
+    evade: str = ""
+    evade_rate: float = 0.05
+    evade_weight: float = 0.1
 
     def __post_init__(self) -> None:
         """Refuse what is not on the list, before any model is loaded."""
@@ -96,11 +106,22 @@ class Gaslite:
         if self.screening not in ("bfloat16", "float32"):
             raise ValueError(f"screening is one of bfloat16, float32, got {self.screening!r}")
         checked(self, "n_grad", "n_flip", "n_cand", "starts")
+        if evaded(self.evade) and not (0 < self.evade_rate < 1 and self.evade_weight > 0):
+            got = f"got {self.evade_rate:g} and {self.evade_weight:g}"
+            raise ValueError(f"evade needs an evade_rate within (0, 1) and an evade_weight above 0, {got}")
 
     @property
     def threat(self) -> ThreatModel:
-        """Reads the queries it is given and the encoder's gradients."""
-        return white_box(self)
+        """Reads the queries and the encoder's gradients; to evade filters, these and the corpus."""
+        threat = white_box(self)
+        more = {"filters", "corpus"} if evaded(self.evade) else set()
+        return replace(threat, reads=threat.reads | more)
+
+    @property
+    def tools(self) -> frozenset[str]:
+        """A language model to write fluently, and what the filters to be evaded look with."""
+        writer = {"language_model"} if self.fluency_weight else set()
+        return frozenset(writer.union(*map(defend.uses, evaded(self.evade))))
 
     def __call__(self, view: View, rng: Generator) -> Change:
         """One optimised passage per cluster of the known queries."""
@@ -108,14 +129,24 @@ class Gaslite:
         if self.norm_weight and model.cosine:
             raise ModelError("norm_weight is for dot-product models; this one compares by cosine")
         surprise = view.language_model.surprise if self.fluency_weight else None
+        charge = self._charge(view, rng)
 
         def goal(vectors: NDArray[np.float32]) -> Goal:
-            return Goal(centroid(model, vectors), self.norm_weight, self.fluency_weight, surprise)
+            return Goal(centroid(model, vectors), self.norm_weight, self.fluency_weight, surprise, charge)
 
         rivals = 1 if is_paper(self.profile) else RIVALS
         searches = begun(view, rng, self, goal, n_starts=self.starts, n_rivals=rivals)
         climb(view, searches, self._step, Limits(self.n_steps, self.seconds, self.flops, self.patience))
-        return told(view, searches, "gaslite")
+        change = told(view, searches, "gaslite")
+        if charge is not None:
+            view.notes["filters"] = charge.note([p.text for p in change.inserted])
+        return change
+
+    def _charge(self, view: View, rng: Generator) -> Evasion | None:
+        if not (names := evaded(self.evade)):
+            return None
+        own = rng.spawn(1)[0]  # what else is drawn is drawn alike by an attacker who knows no filter
+        return evasion(view, names, weight=self.evade_weight, rate=self.evade_rate, rng=own)
 
     def _step(self, model: TokenModel, searches: Sequence[Search], rngs: Sequence[Generator]) -> list[Chain]:
         low = self.screening == "bfloat16" and not is_paper(self.profile)

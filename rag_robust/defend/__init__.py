@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rag_robust.defend._tools import Defence, Tools
 from rag_robust.errors import SuiteError, UsageError, nearest
 
-__all__ = ["Defence", "Tools", "describe", "load", "names", "threshold", "uses"]
+__all__ = ["Defence", "Tools", "check", "describe", "load", "names", "threshold", "uses"]
 
 
 def names() -> list[str]:
@@ -28,6 +28,16 @@ def _module(name: str) -> str:
         own = 'your own: "package.module:function"'
         raise SuiteError(f'no defence "{name}"; {nearest(name, names())}; {own}')
     return f"{__name__}.{name.replace('-', '_')}"
+
+
+def check(name: str) -> None:
+    """Refuse a name that no filter has, without loading what the filter is made of.
+
+    Raises:
+        SuiteError: there is none; the message names the nearest.
+    """
+    if ":" not in name:
+        _module(name)
 
 
 def load(name: str) -> Defence:
