@@ -50,35 +50,39 @@ def suspicion(
         f"queries by {model.encoder.fingerprint}", tools.queries, lambda: model.queries(list(tools.queries))
     )
     texts = [p.full for p in passages]
-    return np.array([_improbable(t, model, judge, queries, n_tokens, n_low) for t in texts], np.float64)
+    spans = influential(texts, model, queries, n=n_tokens)
+    return np.array([_improbable(t, s, judge, n_low) for t, s in zip(texts, spans, strict=True)], np.float64)
 
 
-def _improbable(
-    text: str, model: TokenModel, judge: MaskedModel, queries: NDArray[np.float32], n_tokens: int, n_low: int
-) -> float:
-    spans = influential(text, model, queries, n=n_tokens)
+def _improbable(text: str, spans: Sequence[tuple[int, int]], judge: MaskedModel, n_low: int) -> float:
     found = judge.log_probs(text, spans)
     low = np.sort(found[np.isfinite(found)])[:n_low]
     return math.log(len(low)) - float(np.logaddexp.reduce(low)) if len(low) else 0.0
 
 
 def influential(
-    text: str, model: TokenModel, queries: NDArray[np.float32], *, n: int
-) -> list[tuple[int, int]]:
-    """Where in the text the at most `n` tokens stand whose gradient norm is the greatest.
+    texts: Sequence[str], model: TokenModel, queries: NDArray[np.float32], *, n: int
+) -> list[list[tuple[int, int]]]:
+    """Where in each text the at most `n` tokens stand whose gradient norm is the greatest.
 
     g_i is the gradient at the input embedding of token i of the similarity to the nearest of
     `queries` (m, dim). Of the passage's own tokens, those with ‖g_i‖ at or above their mean are
-    taken, greatest first, the earlier one of two equal.
+    taken, greatest first, the earlier one of two equal. Gradients are taken text by text, so that no
+    bit of one depends on its neighbours.
     """
+    if not texts:
+        return []
+    nearest = queries[(model.encoder.encode(texts, "passage") @ queries.T).argmax(axis=1)]
+    return [_influential(t, model, q, n) for t, q in zip(texts, nearest, strict=True)]
+
+
+def _influential(text: str, model: TokenModel, query: NDArray[np.float32], n: int) -> list[tuple[int, int]]:
     spans = _spans(model, text)
     own = [i for i, (start, end) in enumerate(spans) if start < end]
     if not own:
         return []
-    vector = model.encoder.encode([text], "passage")[0]
-    nearest = queries[int((queries @ vector).argmax())]
     device = model.encoder.model.device
-    ids, target = torch.tensor([model.ids(text)], device=device), torch.tensor(nearest, device=device)
+    ids, target = torch.tensor([model.ids(text)], device=device), torch.tensor(query, device=device)
     norms = model.gradient(ids, target)[0, own].norm(dim=-1).double().cpu().numpy()
     order = np.argsort(-norms, kind="stable")[:n]
     return [spans[own[i]] for i in order if norms[i] >= norms.mean()]

@@ -106,7 +106,7 @@ def test_rare_tokens_that_make_the_similarity_are_flagged(plain, tools):
 
 def test_the_score_is_the_logarithm_of_the_papers(plain, tools, token_model):
     text = plain[0].full
-    spans = influential(text, token_model, token_model.queries(tools.queries), n=10)
+    spans = influential([text], token_model, token_model.queries(tools.queries), n=10)[0]
     low = np.sort(np.exp(tools.masked_model().log_probs(text, spans)))[:5]
     assert suspicion(plain[:1], tools)[0] == pytest.approx(-math.log(low.mean()))
 
@@ -118,7 +118,7 @@ def test_influential_tokens_are_those_of_greatest_gradient_at_the_nearest_query(
     norms = token_model.gradient(torch.tensor([ids]), torch.tensor(nearest))[0].norm(dim=1)
     best = sorted(range(1, len(ids) - 1), key=lambda i: -float(norms[i]))[:3]
     pieces = [token_model.encoder.model.tokenizer.decode([ids[i]]).removeprefix("##") for i in best]
-    spans = influential(text, token_model, queries, n=3)
+    spans = influential([text], token_model, queries, n=3)[0]
     assert [text[a:b].lower() for a, b in spans] == pieces
 
 
@@ -127,7 +127,7 @@ def test_the_models_prompt_is_never_asked_about(token_model):
     model = token_model.encoder.model
     model.prompts = {"query": "", "document": "passage: "}
     try:
-        spans = influential(text, token_model, query, n=50)
+        spans = influential([text], token_model, query, n=50)[0]
     finally:
         model.prompts = {"query": "", "document": ""}
     assert spans
