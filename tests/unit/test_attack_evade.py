@@ -106,16 +106,21 @@ def test_who_knows_the_filter_is_less_suspicious_to_it(look, tiny, letters, name
     assert seen[1].mean() < seen[0].mean() - 0.03
 
 
-def test_what_was_above_the_limit_comes_down_to_it(look, tiny, letters):
-    plain = attacks.load("gaslite", **SMALL | {"n_steps": 5}, starts=1)
+def test_what_was_above_the_limit_mostly_comes_down_to_it(look, tiny, letters):
+    plain = attacks.load("gaslite", **SMALL | {"n_steps": 8}, starts=1)
     knowing = replace(plain, evade="repetition", evade_rate=0.5, evade_weight=1.0)
     hot = [Query("q", "hot coffee")]
-    before = plain(look(plain, hot), generator(2)).inserted[0].text
-    view = look(knowing, hot)
-    after = knowing(view, generator(2)).inserted[0].text
-    noted = view.notes["filters"]["repetition"]
-    assert noted["suspicion"] == pytest.approx(suspicions("repetition", [after], tiny, letters))
-    assert noted["suspicion"][0] <= noted["limit"] < suspicions("repetition", [before], tiny, letters)[0]
+    below = []
+    for seed in range(5):
+        before = plain(look(plain, hot), generator(seed)).inserted[0].text
+        view = look(knowing, hot)
+        after = knowing(view, generator(seed)).inserted[0].text
+        noted = view.notes["filters"]["repetition"]
+        seen = suspicions("repetition", [before, after], tiny, letters)
+        assert noted["suspicion"] == pytest.approx(seen[1:])
+        assert seen[0] > noted["limit"]
+        below.append(seen[1] <= noted["limit"])
+    assert sum(below) >= 3
 
 
 @pytest.mark.parametrize("profile", ["default", "fast", "paper"])
