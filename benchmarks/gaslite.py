@@ -3,9 +3,10 @@
     python benchmarks/gaslite.py --peer peer/bin/python
 
 `--peer` is an interpreter that has tropt (`benchmarks/peers/tropt_gaslite.py` says how it is made);
-without it only ours runs. Every attack is a process of its own with one thread. Both sides get the
-same information, queries and sizes; both cosines are of the finished text, encoded anew. With
-`--rows FILE` every finished row is kept there as a line of JSON, and a run that was interrupted goes on.
+without it only ours runs, and `--sides fast` runs that profile alone. Every attack is a process of its
+own with one thread. Both sides get the same information, queries and sizes; both cosines are of the
+finished text, encoded anew. With `--rows FILE` every finished row is kept there as a line of JSON, and a
+run of the same code that was interrupted goes on.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from typing import Any
 
 CONCEPTS = ("coffee", "tennis", "vaccine")
 SIZES = {"trigger_tokens": 20, "n_steps": 30, "n_grad": 20, "n_cand": 64, "n_flip": 10}
-FAST_STEPS = 46
+SIDES = ("tropt", "default", "fast")
+FAST_STEPS = 48
 HERE = Path(__file__).resolve()
 Row = dict[str, Any]
 
@@ -37,6 +39,7 @@ def main() -> None:
     parser.add_argument("--peer", help="a Python that has tropt 0.1.1")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--concepts", default=",".join(CONCEPTS), help="names, with commas between")
+    parser.add_argument("--sides", default=",".join(SIDES), help="names, with commas between")
     parser.add_argument("--rows", type=Path, help="keep each finished row in this file, and go on from there")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -46,7 +49,8 @@ def main() -> None:
     print(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}, one thread; {SIZES}", flush=True)
     kept = [json.loads(line) for line in lines(given.rows)]
     rows = []
-    for case in cases(given.concepts.split(","), given.seeds, peer=bool(given.peer)):
+    sides = [side for side in given.sides.split(",") if given.peer or side != "tropt"]
+    for case in cases(given.concepts.split(","), given.seeds, sides):
         row = next((r for r in kept if case.items() <= r.items()), None)
         if row is None:
             row = {**case, **run(case, given.peer)}
@@ -64,12 +68,13 @@ def lines(path: Path | None) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
 
 
-def cases(concepts: list[str], seeds: int, *, peer: bool) -> Iterator[Row]:
+def cases(concepts: list[str], seeds: int, sides: list[str]) -> Iterator[Row]:
     """Every side of every concept and seed, side by side, and the model's own inference."""
     for name in concepts:
         for seed in range(seeds):
-            for side in ("tropt", "default", "fast") if peer else ("default", "fast"):
-                yield {"side": side, "concept": name, "seed": seed}
+            for side in sides:
+                case = {"side": side, "concept": name, "seed": seed}
+                yield case | ({"n_steps": FAST_STEPS} if side == "fast" else {})
     yield {"side": "inference"}
 
 
@@ -143,7 +148,7 @@ def peak() -> float:
 
 def table(rows: list[Row]) -> str:
     """The means per side as a markdown table, and the ratios that count."""
-    sides = [s for s in ("tropt", "default", "fast") if any(r["side"] == s for r in rows)]
+    sides = [s for s in SIDES if any(r["side"] == s for r in rows)]
     of = {s: [r for r in rows if r["side"] == s] for s in sides}
     total = {s: mean(r["cpu_s"] for r in of[s]) for s in sides}
     steps = {s: mean(r.get("n_steps", SIZES["n_steps"]) for r in of[s]) for s in sides}
@@ -162,16 +167,13 @@ def table(rows: list[Row]) -> str:
             f"| {s} | {spread} | {steps[s]:.0f} | {total[s] / steps[s]:.2f} | {total[s]:.1f} | {memory:.0f} |"
         )
     lines.append(f"| inference, 32 × 256 tokens | | | | | {inference:.0f} |")
-    if "tropt" in sides:
-        per_step = total["default"] / steps["default"] / (total["tropt"] / steps["tropt"])
-        lines += [
-            "",
-            f"default / tropt: {per_step:.3f} CPU s per step "
-            f"at {cosine['default'] - cosine['tropt']:+.4f} cosine",
-            f"fast / tropt: {total['fast'] / total['tropt']:.3f} CPU s in all at "
-            f"{cosine['fast'] - cosine['tropt']:+.4f} cosine",
-        ]
-    lines.append(f"memory: attack / inference {max(r['peak_mib'] for r in of['default']) / inference:.2f}")
+    lines.append("")
+    for s in (own for own in sides if own != "tropt" and "tropt" in sides):
+        per_step, in_all = total[s] / steps[s] / (total["tropt"] / steps["tropt"]), total[s] / total["tropt"]
+        cost, more = f"CPU s {per_step:.3f} per step, {in_all:.3f} in all", cosine[s] - cosine["tropt"]
+        lines.append(f"{s} / tropt: {cost}, at {more:+.4f} cosine")
+    most = {s: max(r["peak_mib"] for r in of[s]) for s in sides if s != "tropt"}
+    lines += [f"memory of {s} / inference: {mib / inference:.2f}" for s, mib in most.items()]
     return "\n".join(lines)
 
 

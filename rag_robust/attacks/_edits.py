@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, islice
 from math import inf, isfinite
 from typing import Any, NamedTuple
 
@@ -54,10 +54,19 @@ def moves(length: int, n: int, rng: Generator, *, known: Pool) -> list[Edit]:
 
 @dataclass(slots=True)
 class Pool:
-    """What single edits of one passage bring, −∞ if the tokenizer undoes them, and pairs that were tried."""
+    """What single edits of one passage bring, −∞ if the tokenizer undoes them, and pairs that were tried.
+
+    `tokens` are those to try at each position, best first; there are none before the first gradient.
+    """
 
     gains: dict[Edit, float] = field(default_factory=dict)
     pairs: set[tuple[Edit, Edit]] = field(default_factory=set)
+    tokens: list[list[int]] = field(default_factory=list)
+
+    def flips(self, at: int, n: int) -> list[Edit]:
+        """The next `n` flips at a position, or as many as are left that were not tried."""
+        tokens = self.tokens[at] if self.tokens else []
+        return list(islice((e for t in tokens if (e := Edit(at, t)) not in self.gains), n))
 
     def best(self, n: int = NEAR_BEST) -> list[Edit]:
         """The best edits, whether they help or not."""
@@ -85,10 +94,11 @@ class Pool:
     def saved(self) -> dict[str, object]:
         """As JSON values."""
         gains = [[*e, g if isfinite(g) else None] for e, g in self.gains.items()]
-        return {"gains": gains, "pairs": sorted(self.pairs, key=str)}
+        return {"gains": gains, "pairs": sorted(self.pairs, key=str), "tokens": self.tokens}
 
 
 def restored(saved: dict[str, Any]) -> Pool:
     """The pool that was saved."""
     gains = {Edit(*row): -inf if gain is None else gain for *row, gain in saved["gains"]}
-    return Pool(gains, {(Edit(*one), Edit(*two)) for one, two in saved["pairs"]})
+    pairs = {(Edit(*one), Edit(*two)) for one, two in saved["pairs"]}
+    return Pool(gains, pairs, saved.get("tokens", []))

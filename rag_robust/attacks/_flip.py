@@ -15,7 +15,7 @@ from scipy.cluster.vq import kmeans2
 from rag_robust.attacks._chain import Chain, Goal, joined, scored, texts
 from rag_robust.encode.tokens import TokenModel
 
-__all__ = ["best_of", "clusters", "flips", "retold", "saliency", "scores"]
+__all__ = ["best_of", "clusters", "flips", "judged", "retold", "saliency", "scores"]
 
 KEEP = 2
 """So many of the best screened candidates are scored in full precision."""
@@ -50,9 +50,9 @@ def saliency(
     G_b = g_b Wᵀ (l, V). Each row of G_b is divided by its norm, ‖g W‖ = √(g WᵀW gᵀ), and the copies
     are averaged: S = mean_b G_b / ‖G_b‖, shape (l, V) per chain. Tokens that may not be written get −∞.
 
-    `screen` is the model in low precision, for the gradient alone. The language model of a fluent
-    goal has another vocabulary and no part in it. With
-    `anything`, random tokens are of the whole vocabulary, as the released code draws them.
+    `screen` is the model in low precision, for the gradient and its product with W. The language model
+    of a fluent goal has another vocabulary and no part in it. With `anything`, random tokens are of
+    the whole vocabulary, as the released code draws them.
 
     *Source*: Ben-Tov and Sharif 2025, Algorithm 1. The norms come from the h × h Gram matrix
     instead of the l × V gradient (exact), and random tokens are drawn from the allowed ones.
@@ -61,12 +61,14 @@ def saliency(
     batches = [_neighbours(c, n_grad, pool, rng) for c, rng in zip(chains, rngs, strict=True)]
     targets = [_pull(model, c.goal, batch) for c, batch in zip(chains, batches, strict=True)]
     gradients = _together((screen or model).gradient, batches, targets)
+    table = screen.matrix if screen else model.matrix.float()
     found = []
     for chain, whole in zip(chains, gradients, strict=True):
         gradient = whole[:, chain.trigger]
         norm = torch.einsum("bih,hk,bik->bi", gradient, model.gram, gradient).clamp_min(1e-24).sqrt()
         mean = (gradient / norm.unsqueeze(-1)).mean(dim=0)
-        found.append((mean @ model.matrix.float().T).masked_fill(~model.allowed, -torch.inf))
+        gain = (mean.to(table.dtype) @ table.T).float()
+        found.append(gain.masked_fill_(~model.allowed, -torch.inf))
     return found
 
 
@@ -92,12 +94,27 @@ def best_of(
     are kept, at most `keep`, and these alone are scored in full precision.
     """
     screen = screen or model
-    slack = 0.0 if screen is model else SLACK
     rows = [
         torch.cat([torch.tensor([c.ids], device=r.device), r])
         for c, r in zip(chains, candidates, strict=True)
     ]
-    values = scores(screen, chains, rows)
+    return judged(model, chains, rows, scores(screen, chains, rows), exact=screen is model, keep=keep)
+
+
+def judged(
+    model: TokenModel,
+    chains: Sequence[Chain],
+    rows: Sequence[torch.Tensor],
+    values: Sequence[torch.Tensor],
+    *,
+    exact: bool,
+    keep: int = KEEP,
+) -> list[Chain]:
+    """`best_of` rows (1 + n, length) with known screened values; the first of each is the chain itself.
+
+    `exact`: they were screened in full precision.
+    """
+    slack = 0.0 if exact else SLACK
     kept = []
     for chain, ids, value in zip(chains, rows, values, strict=True):
         plain = chain.goal.plain
@@ -166,8 +183,9 @@ def _together(
     out: dict[int, torch.Tensor] = {}
     for length in dict.fromkeys(b.shape[1] for b in batches):
         own = [i for i, b in enumerate(batches) if b.shape[1] == length]
-        wanted = [targets[i].expand(len(batches[i]), -1) for i in own]
-        result = function(torch.cat([batches[i] for i in own]), torch.cat(wanted))
+        rows = torch.cat([batches[i] for i in own])
+        wanted = torch.cat([targets[i].expand(len(batches[i]), -1) for i in own])
+        result = function(rows, wanted) if len(rows) else wanted.new_zeros(0)
         out |= zip(own, torch.split(result, [len(batches[i]) for i in own]), strict=True)
     return [out[i] for i in range(len(batches))]
 

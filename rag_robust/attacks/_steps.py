@@ -12,7 +12,7 @@ from numpy.random import Generator
 
 from rag_robust.attacks._chain import Chain, texts
 from rag_robust.attacks._edits import Edit, edited, moves
-from rag_robust.attacks._flip import best_of, flips, retold, saliency, scores
+from rag_robust.attacks._flip import flips, judged, retold, saliency, scores
 from rag_robust.attacks._search import Search
 from rag_robust.encode.tokens import TokenModel
 
@@ -47,10 +47,10 @@ def rounds(
 ) -> list[Chain]:
     """So many rounds one after the other; searches that still race share them.
 
-    A round takes a gradient over n_grad / 8 neighbours and scores single edits in one batch: the
-    n_cand / 32 most salient tokens that were not yet tried at each of 2·n_flip random positions,
-    and 2·n_flip moves of a token to another place. Then it scores what the best edits known of
-    this passage make together (`Pool.sums`), and as many stay as help.
+    A round scores single edits in one batch: the n_cand / 32 most salient tokens that were not yet
+    tried at each of 2·n_flip random positions, and 2·n_flip moves of a token to another place. Then it
+    scores what the best edits known of this passage make together (`Pool.sums`), and as many stay as
+    help. A passage's gradient, over n_grad / 8 neighbours, is taken once for as long as it stays.
     """
     for turn in range(n_rounds):
         now = [i for i, s in enumerate(searches) if turn < max(1, n_rounds // s.rivals)]
@@ -120,43 +120,77 @@ def step_of(profile: str) -> Step:
 
 def _round(engine: Engine, searches: Sequence[Search], rngs: Sequence[Generator]) -> list[Chain]:
     """Where each search goes from here; what single edits bring is noted in its pool."""
-    chains, n_grad = [s.chain for s in searches], max(1, engine.n_grad // NEIGHBOURS)
-    gains = saliency(engine.model, chains, n_grad=n_grad, rngs=rngs, screen=engine.screen)
-    edits = [_singles(engine, s, gain, rng) for s, gain, rng in zip(searches, gains, rngs, strict=True)]
+    chains = [s.chain for s in searches]
+    edits = _singles(engine, searches, rngs)
     rows = [_rows(engine, c, [(), *((e,) for e in own)]) for c, own in zip(chains, edits, strict=True)]
-    values = scores(engine.screen, chains, rows)
-    for search, own, row, value in zip(searches, edits, rows, values, strict=True):
+    base = []
+    for search, own, row, value in zip(
+        searches, edits, rows, scores(engine.screen, chains, rows), strict=True
+    ):
         told = texts(engine.model, search.chain, [tuple(r) for r in row[1:].tolist()])
         brought = [
             g if t is not None else -inf for g, t in zip((value[1:] - value[0]).tolist(), told, strict=True)
         ]
         search.pool.gains.update(zip(own, brought, strict=True))
-    sums = [_rows(engine, s.chain, _sums(s, engine.n_flip)) for s in searches]
-    return best_of(engine.model, chains, sums, screen=engine.screen)
+        base.append(value[:1])
+    return _best(engine, searches, base)
 
 
-def _singles(engine: Engine, search: Search, gain: torch.Tensor, rng: Generator) -> list[Edit]:
-    """Single edits of a passage that were not tried yet, by the gain of each token at each place (l, V)."""
-    chain, n_tokens = search.chain, max(1, engine.n_cand // TOKENS)
-    gain[range(len(chain)), chain.ids[chain.trigger]] = -torch.inf
-    if known := [(e.at, e.token) for e in search.pool.gains if e.token is not None]:
-        where, what = zip(*known, strict=True)
-        gain[where, what] = -torch.inf
-    places = _positions(len(chain), min(2 * engine.n_flip, len(chain)), rng)
-    best = gain.topk(min(n_tokens, gain.shape[1]), dim=1)
-    flips = [
-        Edit(at, token)
-        for at in places
-        for token, value in zip(best.indices[at].tolist(), best.values[at].tolist(), strict=True)
-        if isfinite(value)
+def _best(engine: Engine, searches: Sequence[Search], base: Sequence[torch.Tensor]) -> list[Chain]:
+    """The best of each passage, its best edits one by one, whose screened values are known, and together."""
+    chains, known, joint = [s.chain for s in searches], [], []
+    for search in searches:
+        known.append([(), *((e,) for e in _alone(search))])
+        joint.append([own for own in search.pool.sums(engine.n_flip) if len(own) > 1])
+    more = [_rows(engine, *pair) for pair in zip(chains, joint, strict=True)]
+    rows, values = [], []
+    found = scores(engine.screen, chains, more)
+    for search, own, ids, first, value in zip(searches, known, more, base, found, strict=True):
+        gains = first.new_tensor([search.pool.gains[e] for (e,) in own[1:]])
+        rows.append(torch.cat([_rows(engine, search.chain, own), ids]))
+        values.append(torch.cat([first, first + gains, value]))
+    return judged(engine.model, chains, rows, values, exact=engine.screen is engine.model)
+
+
+def _singles(engine: Engine, searches: Sequence[Search], rngs: Sequence[Generator]) -> list[list[Edit]]:
+    """Single edits of each passage that were not tried yet: flips at random positions, and moves.
+
+    A search whose passage is new, or has no token left to try at one of the positions, takes a gradient.
+    """
+    n = 2 * engine.n_flip
+    places = [
+        _positions(len(s.chain), min(n, len(s.chain)), rng) for s, rng in zip(searches, rngs, strict=True)
     ]
-    return flips + moves(len(chain), 2 * engine.n_flip, rng, known=search.pool)
+    due = [i for i, s in enumerate(searches) if not all(s.pool.flips(at, 1) for at in places[i])]
+    if due:
+        _list(engine, [searches[i] for i in due], [rngs[i] for i in due])
+    n_tokens = max(1, engine.n_cand // TOKENS)
+    return [
+        [e for at in own for e in s.pool.flips(at, n_tokens)] + moves(len(s.chain), n, rng, known=s.pool)
+        for s, own, rng in zip(searches, places, rngs, strict=True)
+    ]
 
 
-def _sums(search: Search, n: int) -> list[tuple[Edit, ...]]:
-    """Edits to be made together; where similarity is not all that counts, the best single ones as well."""
-    more = [] if search.chain.goal.plain else [(e,) for e in search.pool.best()]
-    return search.pool.sums(n) + more
+def _list(engine: Engine, searches: Sequence[Search], rngs: Sequence[Generator]) -> None:
+    """Note the n_cand most salient tokens at each position of each passage, less what was tried there."""
+    chains, n_grad = [s.chain for s in searches], max(1, engine.n_grad // NEIGHBOURS)
+    gains = saliency(engine.model, chains, n_grad=n_grad, rngs=rngs, screen=engine.screen)
+    for search, gain in zip(searches, gains, strict=True):
+        out = [Edit(at, token) for at, token in enumerate(search.chain.ids[search.chain.trigger])]
+        out += [e for e in search.pool.gains if e.token is not None]
+        where, what = zip(*((e.at, e.token) for e in out), strict=True)
+        gain[where, what] = -torch.inf
+        best = gain.topk(min(engine.n_cand, gain.shape[1]), dim=1)
+        search.pool.tokens = [
+            [t for t, value in zip(*row, strict=True) if isfinite(value)]
+            for row in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        ]
+
+
+def _alone(search: Search) -> list[Edit]:
+    """The best edit, if it helps; where similarity is not all that counts, the best ones in any case."""
+    best = search.pool.best()
+    return [e for e in best[:1] if search.pool.gains[e] > 0] if search.chain.goal.plain else best
 
 
 def _rows(engine: Engine, chain: Chain, edits: Sequence[Sequence[Edit]]) -> torch.Tensor:

@@ -97,14 +97,14 @@ class TokenModel:
             i not in banned and bool(t.strip()) and t.isascii() and t.isprintable() and not _reserved(t)
             for i, t in enumerate(texts)
         ]
-        ok = torch.zeros(len(texts), dtype=torch.bool)
-        by_itself = [i for i, good in enumerate(plain) if good]
-        again = self._plain([texts[i].strip() for i in by_itself])
-        ok[by_itself] = torch.tensor([a == [i] for i, a in zip(by_itself, again, strict=True)])
+        left = [i for i, good in enumerate(plain) if good]
+        again = self._plain([texts[i].strip() for i in left])
+        ok = {i for i, a in zip(left, again, strict=True) if a == [i]}
         for before in self._plain(ANCHORS):
-            left = [i for i in by_itself if not ok[i]]
-            ok[left] = torch.tensor(self._survive([[*before, i] for i in left]), dtype=torch.bool)
-        return ok.to(self.encoder.model.device)
+            left = [i for i in left if i not in ok]
+            survives = self._survive([[*before, i] for i in left])
+            ok |= {i for i, good in zip(left, survives, strict=True) if good}
+        return torch.tensor([i in ok for i in range(len(texts))], device=self.encoder.model.device)
 
     def words(self) -> tuple[list[str], NDArray[np.float32]]:
         """Alphabetic words that are one token in the middle of a text, with their input embeddings (n, h)."""
@@ -120,21 +120,20 @@ class TokenModel:
 
     def _plain(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of texts by themselves, no prompt and no special tokens."""
-        if not texts:
-            return []
-        ids_alone = {"return_attention_mask": False, "return_token_type_ids": False, "verbose": False}
-        return list(self._tokenizer(list(texts), add_special_tokens=False, **ids_alone)["input_ids"])
+        tokenizer = self._tokenizer.backend_tokenizer  # three times faster here than through its wrapper
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return [found.ids for found in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def _texts(self, rows: Sequence[Sequence[int]]) -> list[str]:
-        """The text of each row of ids; tidying of spaces, which changes tokens, is off."""
-        decode = self._tokenizer.batch_decode
-        options = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
-        return list(decode(list(rows), **options)) if rows else []
+        """The text of each row of ids; tidying of spaces, which changes tokens, is not done."""
+        decode = self._tokenizer.backend_tokenizer.decode_batch
+        return list(decode(list(rows), skip_special_tokens=True))
 
     def _survive(self, rows: Sequence[list[int]]) -> list[bool]:
         """Whether each row of ids is what its own text tokenises to."""
         again = self._plain([t.strip() for t in self._texts(rows)])
-        return [list(a) == list(b) for a, b in zip(rows, again, strict=True)]
+        return [a == b for a, b in zip(rows, again, strict=True)]
 
     @cached_property
     def _layer(self) -> torch.nn.Embedding:

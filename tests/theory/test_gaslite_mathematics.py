@@ -17,7 +17,7 @@ from rag_robust import attacks
 from rag_robust.attacks import _steps as steps
 from rag_robust.attacks._chain import Goal, around, opened, scored
 from rag_robust.attacks._edits import Edit, Pool, edited, moves, restored
-from rag_robust.attacks._flip import best_of, clusters, flips, retold, saliency
+from rag_robust.attacks._flip import best_of, clusters, flips, retold, saliency, scores
 from rag_robust.attacks._search import Limits, Search, begun, centroid, climb
 from rag_robust.attacks._steps import QUIRKS, STEPS, Engine, step_of
 from rag_robust.attacks._view import Secrets, Tools, View
@@ -252,8 +252,45 @@ def test_the_best_edits_that_help_are_added_up_and_pairs_are_tried_by_their_sum_
     pool = Pool({one: 0.3, two: -0.1, same: 0.2, lost: -np.inf})
     assert pool.sums(2) == [(one,), (one, two), (same, two)]
     assert pool.sums(2) == [(one,)]
-    again = restored(json.loads(json.dumps(pool.saved())))
-    assert (again.gains, again.pairs) == (pool.gains, pool.pairs)
+    assert restored(json.loads(json.dumps(pool.saved()))) == pool
+
+
+def test_a_position_goes_on_with_the_tokens_that_were_not_tried_there():
+    pool = Pool({Edit(1, 7): -0.1, Edit(0, 8): -np.inf}, tokens=[[7, 8, 9], [7, 8, 9]])
+    assert pool.flips(0, 2) == [Edit(0, 7), Edit(0, 9)]
+    assert pool.flips(1, 5) == [Edit(1, 8), Edit(1, 9)]
+    assert restored(json.loads(json.dumps(pool.saved()))) == pool
+    assert Pool().flips(0, 1) == restored({"gains": [], "pairs": []}).flips(0, 1) == []
+
+
+@pytest.mark.parametrize(("n_cand", "fresh"), [(400, False), (1, True)])
+def test_a_passage_that_stays_takes_no_gradient_before_its_tokens_are_used_up(
+    token_model, chain, monkeypatch, n_cand, fresh
+):
+    seen = []
+    own = lambda *args, **more: seen.append(1) or saliency(*args, **more)  # noqa: E731
+    monkeypatch.setattr(steps, "saliency", own)
+    monkeypatch.setattr(steps, "judged", lambda model, chains, *_, **__: list(chains))
+    search, engine = Search(chain, chain, (0, 0)), Engine(token_model, token_model, 3, len(chain), n_cand)
+    for step in range(2):
+        STEPS["fast"](engine, [search], [generator(step)])
+    assert len(seen) == (2 if fresh else 1)
+    tried = [e.at for e in search.pool.gains if e.token is not None]
+    assert {tried.count(at) for at in range(len(chain))} == {2 * max(1, n_cand // steps.TOKENS)}
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.1])
+def test_values_that_are_known_from_single_edits_are_those_of_their_rows(
+    token_model, chain, monkeypatch, weight
+):
+    seen = []
+    monkeypatch.setattr(steps, "judged", lambda _, chains, *found, **__: seen.append(found) or list(chains))
+    chain = replace(chain, goal=replace(chain.goal, norm_weight=weight))
+    STEPS["fast"](Engine(token_model, token_model, 3, 4, 64), [Search(chain, chain, (0, 0))], [generator(3)])
+    rows, values = (found[0] for found in seen[0])
+    assert tuple(rows[0].tolist()) == chain.ids
+    assert len(rows) > (24 if weight else 2)
+    assert torch.allclose(values, scores(token_model, [chain], [rows])[0], atol=1e-6)
 
 
 def test_of_the_starts_that_race_for_a_cluster_the_best_goes_on_alone(token_model):
