@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from rag_robust import metrics, stats
-from rag_robust.attack_units import BASELINES, HELD_IN
+from rag_robust.attack_units import BASELINES
 from rag_robust.benign import BENIGN
 from rag_robust.gates import Result
-from rag_robust.report.named import line_name, system_name
+from rag_robust.report.named import system_name
+from rag_robust.report.pooled import Column, Pool, clusters, pooled
 from rag_robust.seeds import generator
 from rag_robust.simulated import SIMULATED
-from rag_robust.suite import Suite, Task
-from rag_robust.types import CLEAN, Corpus, Estimate, Record
+from rag_robust.suite import Suite
+from rag_robust.types import Corpus, Estimate, Record
 
 __all__ = [
     "FIRST",
     "HARM",
     "METRIC",
-    "SUBJECTS",
     "Cell",
-    "Column",
     "Comparison",
     "Line",
     "compare",
@@ -35,25 +34,6 @@ METRIC, FIRST = "appeared@10", "appeared@1"
 
 HARM = "nDCG@10 drop"
 """What others lose by an attack: benign queries where a concept's are not judged, else the judged ones."""
-
-SUBJECTS = 5
-"""So many subjects are enough to say how a cell would come out on others."""
-
-_K = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A situation: which system, what the attacker knows, how many passages it may put in."""
-
-    system: str
-    threat: str
-    passages: int
-
-    @property
-    def situation(self) -> str:
-        """All but the system, in words."""
-        return f"{self.threat}, {self.passages} {'passage' if self.passages == 1 else 'passages'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,89 +85,38 @@ class Comparison:
     lines: tuple[Line, ...]
 
 
-@dataclass(slots=True)
-class _Pool:
-    """The tasks behind a line; records of its condition by column, `known` those of known queries.
-
-    `subjects` are what queries are about, or the queries themselves where a task has no concept.
-    """
-
-    condition: str
-    task: Task
-    subjects: dict[str, str] = field(default_factory=dict)
-    records: dict[Column, list[Record]] = field(default_factory=dict)
-    known: dict[Column, list[Record]] = field(default_factory=dict)
-    tasks: dict[Column, list[str]] = field(default_factory=dict)
-
-
 def compare(result: Result) -> Comparison | None:
     """The comparison of a run with two or more tasks whose attacks insert passages, else None.
 
     A cell is the mean over all judged queries of the tasks that differ in nothing but concept and
     query sample; a query counts once. Queries about one subject meet the same passages, so intervals are
-    clustered by subject where there are `SUBJECTS` or more; with fewer they are about more queries on
+    clustered by subject where there are `pooled.SUBJECTS` or more; with fewer they are about more queries on
     these subjects, for the passages as they were made. What stands beside attacks (information only,
     random passage, simulated) is taken from the first such task of each concept.
     """
-    found: dict[tuple[str, str], list[Record]] = {}
-    for record in result.records:
-        found.setdefault((record.task, record.condition), []).append(record)
-    tasks = [task for task in result.suite.task if _compared(task, found)]
-    if len(tasks) < 2:
+    found = pooled(result)
+    if found.n_tasks < 2:
         return None
-    pools = _pools(tasks, found)
-    columns = tuple(dict.fromkeys(_column(task) for task in tasks))
-    lines = [(_line(result, pool, _name(pool, pools), columns), pool) for pool in pools]
+    columns = found.columns
+    lines = [(_line(result, pool, name, columns), pool) for name, pool in found.lines]
     lines.sort(key=lambda both: both[0].value, reverse=True)
     shown = {c: Column(system_name(result.suite, c.system), c.threat, c.passages) for c in columns}
     return Comparison(tuple(shown.values()), tuple(_leading(result.suite, lines, columns)))
 
 
-def _compared(task: Task, found: Iterable[tuple[str, str]]) -> bool:
-    """Whether a task has the baselines of an inserting attack and looks deep enough."""
-    beside = any((task.name, name) in found for name in BASELINES)
-    return task.kind == "attack" and beside and task.depth >= _K
-
-
-def _pools(tasks: Sequence[Task], found: dict[tuple[str, str], list[Record]]) -> list[_Pool]:
-    pools: dict[tuple[object, ...], _Pool] = {}
-    seen: set[tuple[object, ...]] = set()
-    for task in tasks:
-        column = _column(task)
-        for condition in [c for name, c in found if name == task.name and c != CLEAN and "/" not in c]:
-            own = condition == task.method and condition not in BASELINES
-            key = (condition, task.surrogates, repr(sorted(task.parameters.items()))) if own else (condition,)
-            place = (key, column, task.concept, task.information)
-            if place in seen:
-                continue
-            seen.add(place)
-            pool = pools.setdefault(key, _Pool(condition, task))
-            judged = found[task.name, condition]
-            inside = found.get((task.name, f"{condition}/{HELD_IN}"), [])
-            pool.subjects |= {r.query_id: task.concept or r.query_id for r in (*judged, *inside)}
-            pool.records.setdefault(column, []).extend(judged)
-            pool.tasks.setdefault(column, []).append(task.name)
-            pool.known.setdefault(column, []).extend(inside)
-    return list(pools.values())
-
-
-def _column(task: Task) -> Column:
-    return Column(task.system, task.knows, task.passages)
-
-
-def _line(result: Result, pool: _Pool, name: str, columns: Sequence[Column]) -> Line:
+def _line(result: Result, pool: Pool, name: str, columns: Sequence[Column]) -> Line:
     surrogates = pool.task.surrogates if pool.condition == pool.task.method else ()
     return Line(name, pool.condition, surrogates, tuple(_cell(result, pool, column) for column in columns))
 
 
-def _cell(result: Result, pool: _Pool, column: Column) -> Cell | None:
+def _cell(result: Result, pool: Pool, column: Column) -> Cell | None:
     if column not in pool.records:
         return None
     suite = result.suite
 
     def estimate(metric: str, records: Sequence[Record]) -> Estimate:
         values = metrics.load(metric)(records, Corpus({}, {}, {}, ""))
-        groups = _clusters(pool, records).values()
+        groups = clusters(pool, records).values()
         rng = generator(suite.seed, "comparison", metric, pool.condition, repr(column))
         return stats.estimate(values, [*groups], level=suite.level, rng=rng, bounds=(0.0, 1.0))
 
@@ -214,7 +143,7 @@ def _trials(metric: str, records: Sequence[Record]) -> Iterator[float]:
             yield float(np.nanmean(values))
 
 
-def _harm(result: Result, pool: _Pool, column: Column) -> float | None:
+def _harm(result: Result, pool: Pool, column: Column) -> float | None:
     """The mean of what the tasks of a cell measured of `HARM`; None where none did."""
     wanted = {(name, f"{pool.condition}{part}") for name in pool.tasks[column] for part in ("", f"/{BENIGN}")}
     found = [
@@ -225,7 +154,7 @@ def _harm(result: Result, pool: _Pool, column: Column) -> float | None:
     return math.fsum(found) / len(found) if found else None
 
 
-def _leading(suite: Suite, lines: Sequence[tuple[Line, _Pool]], columns: Sequence[Column]) -> list[Line]:
+def _leading(suite: Suite, lines: Sequence[tuple[Line, Pool]], columns: Sequence[Column]) -> list[Line]:
     """The lines with their leads."""
     below: dict[Column, dict[str, float]] = {}
     done: list[Line] = []
@@ -235,7 +164,7 @@ def _leading(suite: Suite, lines: Sequence[tuple[Line, _Pool]], columns: Sequenc
             records = pool.records.get(column, ())
             own = _first(records)
             if cell and column in below:
-                groups = _clusters(pool, records)
+                groups = clusters(pool, records)
                 place = (line.name, repr(column))
                 cell = replace(cell, lead=_paired(suite, own, below[column], groups, place))
             if own:
@@ -254,13 +183,6 @@ def _first(records: Sequence[Record]) -> dict[str, float]:
     return {query: value for query, value in zip(ids, values, strict=True) if not math.isnan(value)}
 
 
-def _clusters(pool: _Pool, records: Sequence[Record]) -> dict[str, str]:
-    """What each query's value hangs together with: its subject, or nothing but itself where these are few."""
-    subjects = {r.query_id: pool.subjects[r.query_id] for r in records}
-    few = len(set(subjects.values())) < SUBJECTS
-    return {query: query if few else subject for query, subject in subjects.items()}
-
-
 def _paired(
     suite: Suite,
     one: dict[str, float],
@@ -276,10 +198,3 @@ def _paired(
     rng = generator(suite.seed, "lead", *place)
     clusters = [groups[query] for query in ids]
     return stats.estimate(values, clusters, level=suite.level, rng=rng, bounds=(-1.0, 1.0))
-
-
-def _name(pool: _Pool, pools: Sequence[_Pool]) -> str:
-    """A line's name among the others."""
-    own = (pool.condition, pool.task.surrogates)
-    likes = [p.task for p in pools if (p.condition, p.task.surrogates) == own]
-    return line_name(pool.condition, pool.task, likes)

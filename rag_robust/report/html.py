@@ -12,7 +12,7 @@ from rag_robust.gates import Result
 from rag_robust.report.files import write_text
 from rag_robust.report.page import MARKS, page
 from rag_robust.report.susceptibility import number
-from rag_robust.report.words import figure, visible
+from rag_robust.report.words import figure, interval, visible
 from rag_robust.store import Store
 
 __all__ = ["to_html", "write_html"]
@@ -28,7 +28,7 @@ def to_html(store: Store, result: Result | None = None) -> str:
     """
     script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     template = _environment().get_template("report.html")
-    words = {"number": number, "figure": figure}
+    words = {"number": number, "figure": figure, "interval": interval}
     return template.render(
         page=page(store, result), marks=MARKS, script=script, script_hash=_hash(script), **words
     )

@@ -1,4 +1,4 @@
-"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.7."""
+"""The result as JSON for machines: schema `docs/result.schema.json`, version 1.8."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from rag_robust.gates import EXIT, GateResult, Number, Result
 from rag_robust.report.changes import on_ids, spent
 from rag_robust.report.comparison import METRIC, Cell, Comparison, compare
 from rag_robust.report.files import write_text
+from rag_robust.report.filters import Filtered, filtered
 from rag_robust.report.ranked import Ranked, ranked
 from rag_robust.types import Estimate, Record
 
 __all__ = ["SCHEMA_VERSION", "to_json", "write_json"]
 
-SCHEMA_VERSION = "1.7"
+SCHEMA_VERSION = "1.8"
 """Major: a reader may break. Minor: keys were added."""
 
 
@@ -42,6 +43,7 @@ def to_json(result: Result) -> dict[str, object]:
         "gates": [_gate(gate) for gate in result.gates],
         "estimates": [_number(number) for number in result.numbers],
         "comparison": _comparison(compared) if (compared := compare(result)) else None,
+        "filters": [_filtered(one) for one in filtered(result)],
         "geometry": [
             {"system": name, **{key: value for key, value in body.items() if key != "made"}}
             for name, body in result.spaces.items()
@@ -139,6 +141,31 @@ def _cell(cell: Cell) -> dict[str, object]:
         "trials": list(cell.trials),
         "first_trials": list(cell.first_trials),
         "harm": cell.harm,
+    }
+
+
+def _filtered(one: Filtered) -> dict[str, object]:
+    """Every attack behind every filter of one system; null where the suite does not ask."""
+    return {
+        "system": one.system,
+        "filters": [
+            {"name": each.name, "rate": each.rate, "cost": _estimate(cost) if cost else None}
+            for each, cost in zip(one.filters, one.cost, strict=True)
+        ],
+        "attacks": [
+            {
+                "name": attack.name,
+                "condition": attack.condition,
+                "situation": situation,
+                "first": _estimate(attack.first),
+                "behind": [
+                    {"detected": _estimate(b.detected), "first": _estimate(b.first)} if b else None
+                    for b in attack.behind
+                ],
+            }
+            for situation, attacks in one.attacks.items()
+            for attack in attacks
+        ],
     }
 
 

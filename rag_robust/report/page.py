@@ -12,6 +12,7 @@ from rag_robust.report.answered import Cell, grid
 from rag_robust.report.changes import Told, told
 from rag_robust.report.comparison import METRIC, compare
 from rag_robust.report.figures import Bars, Plot, Square, bar, interval_plots, rank_bars, squares, verdict_bar
+from rag_robust.report.filters import Filtered, filtered
 from rag_robust.report.question_table import QuestionTable
 from rag_robust.report.questions import compared, question_tables
 from rag_robust.report.ranked import ranked
@@ -96,6 +97,7 @@ class Page:
     columns: tuple[tuple[str, str], ...]
     lines: dict[str, tuple[Square | None, ...]]
     susceptibility: Susceptibility | None
+    filtered: tuple[Filtered, ...]
     ranked: tuple[Beside, ...]
     versus: QuestionTable
     sections: tuple[Section, ...]
@@ -127,6 +129,7 @@ def page(store: Store, result: Result | None = None) -> Page:
         columns=tuple((c.system, c.situation) for c in attacks.columns) if attacks else (),
         lines=squares(attacks) if attacks else {},
         susceptibility=susceptibility(result, attacks),
+        filtered=filtered(result),
         ranked=tuple(beside(ranked(result))),
         versus=compared(result.versus),
         sections=tuple(sections),

@@ -12,7 +12,10 @@ from rich.text import Text
 from rag_robust.benign import judged_condition
 from rag_robust.gates import EXIT, GateResult, Number, Result
 from rag_robust.questioned import completions
-from rag_robust.report.comparison import FIRST, HARM, METRIC, SUBJECTS, Cell, Comparison, compare
+from rag_robust.report.comparison import FIRST, HARM, METRIC, Cell, Comparison, compare
+from rag_robust.report.filters import filtered
+from rag_robust.report.filters_table import filters_tables
+from rag_robust.report.pooled import SUBJECTS
 from rag_robust.report.question_terminal import found_tables, versus_table
 from rag_robust.report.ranked import ranked
 from rag_robust.report.ranked_table import ranked_tables
@@ -66,6 +69,7 @@ def summary(result: Result) -> Group:
     if compared:
         parts += _compared(compared)
         parts += susceptibility_table(susceptibility(result, compared))
+    parts += filters_tables(filtered(result))
     beside = ranked(result)
     parts += ranked_tables(beside)
     if (compared or beside) and len(result.suite.task) > _MOST_TASKS:
