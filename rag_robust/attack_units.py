@@ -8,6 +8,7 @@ from typing import Any
 
 from rag_robust.assemble import Session
 from rag_robust.attacks import tools
+from rag_robust.attacks._evade import SAMPLE, evaded
 from rag_robust.benign import BENIGN, asked_alone, is_benign, sampled
 from rag_robust.defend import uses
 from rag_robust.simulated import SIMULATED, applies
@@ -195,7 +196,9 @@ def _seconds(session: Session, task: Task, attack: Attack) -> float:
         filled = min(work["tokens"], _A_PASSAGE) if asked else work["tokens"]
         length = min(filled, own + (work["trigger_tokens"] or filled))
         a_token = _A_TOKEN[work.get("screening", "bfloat16")]
-        return float(asked + a_token * work.get("passages", 1) * _rows(work) * length)
+        judged = sum(_A_JUDGED.get(name, 0.0) for name in evaded(work.get("evade", "")))
+        passes = a_token * _rows(work) * length + judged * (SAMPLE + _CONFIRMED * _rounds(work))
+        return float(asked + work.get("passages", 1) * passes)
     if "n_beams" in work:
         return float(_A_DRAFT * work["passages"] * work["n_beams"] * max(0.0, work["tokens"] - own))
     if attack.threat.writes == "insert":
@@ -253,9 +256,19 @@ def _rows(work: Mapping[str, Any]) -> float:
         return float(steps * (tokens + 3 * gradients))
     if str(work.get("profile")).startswith("paper"):
         return float(steps * (flips * tokens + 3 * gradients))
-    rounds = steps + _RACE if work.get("profile") == "fast" else 3 * steps
-    return rounds * (2 * flips * max(1, tokens // 32) + 4 * flips + 3 * gradients / 8)
+    return _rounds(work) * (2 * flips * max(1, tokens // 32) + 4 * flips + 3 * gradients / 8)
+
+
+def _rounds(work: Mapping[str, Any]) -> int:
+    """Rounds of GASLITE for one passage."""
+    return int(work["n_steps"] + _RACE if work.get("profile") == "fast" else 3 * work["n_steps"])
 
 
 _RACE = 12
 """Rounds that the rivals of a search cost before one is left."""
+
+_A_JUDGED = {"perplexity": 0.17, "masked_token": 0.06}
+"""Seconds for a text of 48 tokens that an attacker holds against a filter that it knows."""
+
+_CONFIRMED = 16
+"""Texts of a round that it holds against them."""

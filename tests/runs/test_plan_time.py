@@ -67,5 +67,14 @@ def test_an_edit_that_a_language_model_writes_takes_it_time(tmp_path):
     assert crude < trigger < connection < 60
 
 
+def test_an_attacker_who_knows_a_slow_filter_takes_its_time(tmp_path):
+    """420 texts of the language model, as in docs/guide/poisoning.md: 50 to 70 seconds."""
+    asked = {"attack": "gaslite", "concept": "concepts/coffee"}
+    some = [{**asked, "with": {"profile": "fast", "n_steps": 8, "evade": e}} for e in ("", "perplexity")]
+    changes = build(sketch(tasks(*some), tmp_path)).changes
+    plain, knowing = (c.weight for c in changes if c.attack == "gaslite")
+    assert knowing - plain == pytest.approx(420 * 0.17)
+
+
 def test_as_many_passages_take_as_many_times_as_long(made):
     assert made["gaslite · knows-nothing"] > 4 * made["gaslite · knows-what · coffee"]
