@@ -30,7 +30,7 @@ DEPTHS = (1, 3, 5, 10, 20, 100)
 """The k of appeared@k."""
 
 _SPENT = ("forwards", "backwards", "tokens", "flops", "cpu_s", "wall_s")
-_OFFERED = frozenset({"queries", "gradients", "embeddings", "corpus"})
+_OFFERED = frozenset({"queries", "gradients", "embeddings", "corpus", "filters"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,7 @@ class Case:
     source: str = ""
     target: str | None = None
     language_model: str = "SmolLM2-135M-Instruct"
+    masked_model: str = "SPLADE-tiny"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -90,7 +91,8 @@ def craft(
     by the encoder and the attacker's language model, before an interruption and after. With a
     corpus, `heldin_ranks` are the places of this passage among the corpus and all inserted ones, 1
     is the first, ties given to the attacker, and `heldin_appeared@k` is the share of queries with
-    any of the inserted passages among the first k; `heldout_…` likewise.
+    any of the inserted passages among the first k; `heldout_…` likewise. An attack that evades filters
+    has `filters` beside: what each makes of the passage, on the attacker's own machine.
 
     With `out`, the file that the rows are for, an unfinished attack is kept beside it, and the same case
     goes on from there.
@@ -118,7 +120,7 @@ def craft(
     shared = {name: spent[name] for name in _SPENT} | _about(case, encoder, corpus)
     if unfinished:
         unfinished.unlink(missing_ok=True)
-    return [row | shared | ranks for row, ranks in zip(rows, ranked, strict=True)]
+    return [row | shared | _filters(view, i) | ranked[i] for i, row in enumerate(rows)]
 
 
 def _missing(attack: Attack, encoder: str, source: str) -> str:
@@ -138,7 +140,14 @@ def _missing(attack: Attack, encoder: str, source: str) -> str:
 def _beside(out: Path, case: Case, encoder: Encoder, corpus: Corpus | None) -> Path:
     """Where an unfinished attack is kept: beside its rows, by a hash of all that can change its passages."""
     known = [(q.id, q.text) for q in case.held_in]
-    shown = (encoder.fingerprint, corpus and corpus.digest, known, case.target, case.language_model)
+    shown = (
+        encoder.fingerprint,
+        corpus and corpus.digest,
+        known,
+        case.target,
+        case.language_model,
+        case.masked_model,
+    )
     attack = (type(case.attack).__qualname__, asdict(case.attack))  # type: ignore[call-overload]
     return out.with_name(f"{out.name}.{digest(case.name, attack, shown, case.seed)[:12]}.unfinished")
 
@@ -156,6 +165,11 @@ def _view(case: Case, encoder: Encoder, corpus: Corpus | None, *, models: Path, 
 
         return load(case.language_model, cache=models, device=device)
 
+    def masked_model() -> Any:
+        from rag_robust.generate.masked import masked_model as load
+
+        return load(case.masked_model, device=device)
+
     secrets = Secrets(
         queries=case.held_in,
         passages=corpus.passages if corpus else {},
@@ -163,7 +177,7 @@ def _view(case: Case, encoder: Encoder, corpus: Corpus | None, *, models: Path, 
         embed=white[0].counted(encoder.encode) if white else encoder.encode,
         models=tuple(white),
     )
-    tools = Tools(language_model=functools.cache(language_model))
+    tools = Tools(language_model=functools.cache(language_model), masked_model=functools.cache(masked_model))
     view = View(case.attack.threat, secrets, tools=tools, target=case.target)
     if white:
         view.n_tokens = white[0].n_tokens
@@ -214,6 +228,18 @@ def _notes(view: View, n: int) -> list[dict[str, Any]]:
     return noted if len(noted) == n else [{} for _ in range(n)]
 
 
+def _filters(view: View, i: int) -> dict[str, dict[str, object]]:
+    """What the filters that the attack evades make of its passage, each beside the limit it knew."""
+    noted: Any = view.notes.get("filters", {})
+    if not noted:
+        return {}
+    return {
+        "filters": {
+            name: {"suspicion": body["suspicion"][i], "limit": body["limit"]} for name, body in noted.items()
+        }
+    }
+
+
 def _trigger(attack: Attack, text: str) -> str | None:
     """What follows the attacker's sentence; None where there is no such sentence."""
     information = getattr(attack, "information", None)
@@ -222,7 +248,7 @@ def _trigger(attack: Attack, text: str) -> str | None:
 
 def _plain(attack: Attack) -> bool:
     """Whether what the attack climbs is the similarity alone."""
-    return not any(getattr(attack, name, 0) for name in ("fluency_weight", "norm_weight"))
+    return not any(getattr(attack, name, 0) for name in ("fluency_weight", "norm_weight", "evade"))
 
 
 def _ranked(case: Case, retriever: Dense, passages: Sequence[Passage]) -> list[dict[str, object]]:

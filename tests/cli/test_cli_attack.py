@@ -14,7 +14,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
-from rag_robust import corpus, encode, terminal
+from rag_robust import corpus, defend, encode, terminal
 from rag_robust.cli import app
 from rag_robust.errors import SuiteError, UsageError
 from rag_robust.retrieve.dense import dense
@@ -168,6 +168,19 @@ def test_ranks_are_those_of_the_retriever_in_the_changed_corpus(call, encoder_fo
     shares = {k: found[f"heldin_appeared@{k}"] for k in (1, 3, 5, 10, 20, 100)}
     assert shares == {k: sum(rank <= k for rank in expected) / 2 for k in shares}
     assert "heldout_ranks" not in found
+
+
+def test_an_attack_that_evades_a_filter_reads_the_corpus_and_tells_what_the_filter_sees(call):
+    command = ("attack", "gaslite", "FILES", *SMALL, "--evade", "repetition")
+    with pytest.raises(SuiteError, match="reads the corpus; give one with --attack-corpus"):
+        call(*command)
+    (row,) = rows(call(*command, "--attack-corpus", "tiny"))
+    assert list(row)[: len(KEYS)] == KEYS
+    assert row["cos_ids"] is None  # what it climbs is not the similarity alone
+    seen = row["filters"]["repetition"]
+    words = Passage("p", row["text"])
+    assert seen["suspicion"] == defend.load("repetition")([words], defend.Tools())[0]
+    assert 0 <= seen["suspicion"] < seen["limit"] + 1
 
 
 def test_two_passages_appear_where_either_does(call):
