@@ -3,7 +3,7 @@
     python benchmarks/gaslite.py --peer peer/bin/python
 
 `--peer` is an interpreter that has tropt (`benchmarks/peers/tropt_gaslite.py` says how it is made);
-without it only ours runs, and `--sides fast` runs that profile alone. Every attack is a process of its
+without it only ours runs. `--sides tropt,paper` holds our own form of the published algorithm against it. Every attack is a process of its
 own with one thread. Both sides get the same information, queries and sizes; both cosines are of the
 finished text, encoded anew. With `--rows FILE` every finished row is kept there as a line of JSON, and a
 run of the same code that was interrupted goes on.
@@ -27,7 +27,8 @@ from typing import Any
 
 CONCEPTS = ("coffee", "tennis", "vaccine")
 SIZES = {"trigger_tokens": 20, "n_steps": 30, "n_grad": 20, "n_cand": 64, "n_flip": 10}
-SIDES = ("tropt", "default", "fast")
+SIDES = ("tropt", "paper", "default", "fast")
+ASKED = "tropt,default,fast"
 FAST_STEPS = 48
 HERE = Path(__file__).resolve()
 Row = dict[str, Any]
@@ -39,7 +40,7 @@ def main() -> None:
     parser.add_argument("--peer", help="a Python that has tropt 0.1.1")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--concepts", default=",".join(CONCEPTS), help="names, with commas between")
-    parser.add_argument("--sides", default=",".join(SIDES), help="names, with commas between")
+    parser.add_argument("--sides", default=ASKED, help=f"some of {', '.join(SIDES)}, with commas between")
     parser.add_argument("--rows", type=Path, help="keep each finished row in this file, and go on from there")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     given = parser.parse_args()
