@@ -3,10 +3,10 @@
     python benchmarks/gaslite.py --peer peer/bin/python
 
 `--peer` is an interpreter that has tropt (`benchmarks/peers/tropt_gaslite.py` says how it is made);
-without it only ours runs. `--sides tropt,paper` holds our own form of the published algorithm against it. Every attack is a process of its
-own with one thread. Both sides get the same information, queries and sizes; both cosines are of the
-finished text, encoded anew. With `--rows FILE` every finished row is kept there as a line of JSON, and a
-run of the same code that was interrupted goes on.
+without it only ours runs. `--sides tropt,paper` holds our own form of the published algorithm against
+it. Every attack is a process of its own with one thread. Both sides get the same information, queries
+and sizes; both cosines are of the finished text, encoded anew. With `--rows FILE` every finished row is
+kept there as a line of JSON, and a run of the same code that was interrupted goes on.
 """
 
 from __future__ import annotations
