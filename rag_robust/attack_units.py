@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rag_robust.assemble import Session
-from rag_robust.attacks import tools
+from rag_robust.attacks import tools, version
 from rag_robust.attacks._evade import SAMPLE, evaded
 from rag_robust.benign import BENIGN, asked_alone, is_benign, sampled
 from rag_robust.defend import uses
@@ -125,6 +125,7 @@ def _spec(session: Session, task: Task, attack: Attack) -> object:
     reads, edits, used = attack.threat.reads, attack.threat.writes != "insert", tools(attack)
     return (
         type(attack).__qualname__,
+        *filter(None, [version(attack)]),
         dataclasses.asdict(attack),  # type: ignore[call-overload]
         task.knows,
         own,
@@ -196,9 +197,9 @@ def _seconds(session: Session, task: Task, attack: Attack) -> float:
         filled = min(work["tokens"], _A_PASSAGE) if asked else work["tokens"]
         length = min(filled, own + (work["trigger_tokens"] or filled))
         a_token = _A_TOKEN[work.get("screening", "bfloat16")]
-        judged = sum(_A_JUDGED.get(name, 0.0) for name in evaded(work.get("evade", "")))
-        passes = a_token * _rows(work) * length + judged * (SAMPLE + _CONFIRMED * _rounds(work))
-        return float(asked + work.get("passages", 1) * passes)
+        held = sum(_A_JUDGED.get(name.replace("-", "_"), 0.0) for name in evaded(work.get("evade", "")))
+        passes = a_token * _rows(work) * length + held * _held(work)
+        return float(asked + held * SAMPLE + work.get("passages", 1) * passes)
     if "n_beams" in work:
         return float(_A_DRAFT * work["passages"] * work["n_beams"] * max(0.0, work["tokens"] - own))
     if attack.threat.writes == "insert":
@@ -259,8 +260,15 @@ def _rows(work: Mapping[str, Any]) -> float:
     return _rounds(work) * (2 * flips * max(1, tokens // 32) + 4 * flips + 3 * gradients / 8)
 
 
+def _held(work: Mapping[str, Any]) -> float:
+    """Texts of one passage that are held against a filter, where the attack knows any."""
+    if str(work.get("profile")).startswith("paper"):
+        return float(work["n_steps"] * work["n_flip"] * work["n_cand"])
+    return float(_CONFIRMED * _rounds(work)) if "profile" in work else 0.0
+
+
 def _rounds(work: Mapping[str, Any]) -> int:
-    """Rounds of GASLITE for one passage."""
+    """Rounds for one passage in a profile of GASLITE that is ours."""
     return int(work["n_steps"] + _RACE if work.get("profile") == "fast" else 3 * work["n_steps"])
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from rag_robust import corpus as corpora
 from rag_robust import encode
+from rag_robust.attacks import version
 from rag_robust.attacks._view import Secrets, Tick, Tools, View, check_budget
 from rag_robust.errors import SuiteError, TargetError
 from rag_robust.index.order import pair_scores
@@ -88,11 +89,12 @@ def craft(
     passage's: `cos_text` is cos(v, c) (for dot products v · c), `ceiling` is ‖c‖, `heldin_mean` and
     `heldout_mean` are the mean similarities of v to the queries; `cos_ids` is the first as the attack
     itself saw it on token ids. What was spent, from `forwards` on, is that of all passages together,
-    by the encoder and the attacker's language model, before an interruption and after. With a
-    corpus, `heldin_ranks` are the places of this passage among the corpus and all inserted ones, 1
-    is the first, ties given to the attacker, and `heldin_appeared@k` is the share of queries with
-    any of the inserted passages among the first k; `heldout_…` likewise. An attack that evades filters
-    has `filters` beside: what each makes of the passage, on the attacker's own machine.
+    by the encoder and the attacker's language model, before an interruption and after; what filters ask
+    of a masked model is not in it. With a corpus, `heldin_ranks` are the places of this passage among
+    the corpus and all inserted ones, 1 is the first, ties given to the attacker, and
+    `heldin_appeared@k` is the share of queries with any of the inserted passages among the first k;
+    `heldout_…` likewise. An attack that evades filters has `filters` beside: what each makes of the
+    passage, on the attacker's own machine.
 
     With `out`, the file that the rows are for, an unfinished attack is kept beside it, and the same case
     goes on from there.
@@ -118,9 +120,10 @@ def craft(
     if corpus is not None:
         ranked = _ranked(case, dense(encoder, corpus.passages, cache=cache / "indexes"), passages)
     shared = {name: spent[name] for name in _SPENT} | _about(case, encoder, corpus)
+    whole = [row | shared | _filters(view, i) | ranked[i] for i, row in enumerate(rows)]
     if unfinished:
         unfinished.unlink(missing_ok=True)
-    return [row | shared | _filters(view, i) | ranked[i] for i, row in enumerate(rows)]
+    return whole
 
 
 def _missing(attack: Attack, encoder: str, source: str) -> str:
@@ -148,7 +151,8 @@ def _beside(out: Path, case: Case, encoder: Encoder, corpus: Corpus | None) -> P
         case.language_model,
         case.masked_model,
     )
-    attack = (type(case.attack).__qualname__, asdict(case.attack))  # type: ignore[call-overload]
+    made = (type(case.attack).__qualname__, *filter(None, [version(case.attack)]))
+    attack = (*made, asdict(case.attack))  # type: ignore[call-overload]
     return out.with_name(f"{out.name}.{digest(case.name, attack, shown, case.seed)[:12]}.unfinished")
 
 
@@ -228,16 +232,16 @@ def _notes(view: View, n: int) -> list[dict[str, Any]]:
     return noted if len(noted) == n else [{} for _ in range(n)]
 
 
-def _filters(view: View, i: int) -> dict[str, dict[str, object]]:
+def _filters(view: View, i: int) -> dict[str, object]:
     """What the filters that the attack evades make of its passage, each beside the limit it knew."""
-    noted: Any = view.notes.get("filters", {})
-    if not noted:
-        return {}
-    return {
-        "filters": {
-            name: {"suspicion": body["suspicion"][i], "limit": body["limit"]} for name, body in noted.items()
-        }
+    noted: Any = view.notes.get("filters") if "filters" in view.threat.reads else None
+    told = noted.items() if isinstance(noted, dict) else ()
+    found = {
+        name: {"suspicion": body["suspicion"][i], "limit": body.get("limit")}
+        for name, body in told
+        if isinstance(body, dict) and len(body.get("suspicion", ())) > i
     }
+    return {"filters": found} if found else {}
 
 
 def _trigger(attack: Attack, text: str) -> str | None:

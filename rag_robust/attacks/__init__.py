@@ -12,7 +12,17 @@ import re
 from rag_robust.errors import SuiteError, nearest
 from rag_robust.types import Attack
 
-__all__ = ["attack_class", "describe", "kinds", "load", "names", "parameter_help", "parameters", "tools"]
+__all__ = [
+    "attack_class",
+    "describe",
+    "kinds",
+    "load",
+    "names",
+    "parameter_help",
+    "parameters",
+    "tools",
+    "version",
+]
 
 TOOLS = frozenset({"encoder", "language_model", "space"})
 """What an attack may use besides its view: its own encoder and language model, the suite's synonyms.
@@ -65,6 +75,14 @@ def tools(attack: Attack) -> frozenset[str]:
     """
     said: frozenset[str] = getattr(attack, "tools", TOOLS)
     return frozenset(said)
+
+
+def version(attack: Attack) -> int:
+    """The number that an attack's module states as `VERSION`, 0 if it states none.
+
+    It is raised when the same parameters come to write something else, and is part of the attack's keys.
+    """
+    return int(getattr(importlib.import_module(type(attack).__module__), "VERSION", 0))
 
 
 def kinds(name: str) -> dict[str, type]:

@@ -61,7 +61,7 @@ def saliency(
     batches = [_neighbours(c, n_grad, pool, rng) for c, rng in zip(chains, rngs, strict=True)]
     targets = [_pull(model, c.goal, batch) for c, batch in zip(chains, batches, strict=True)]
     gradients = _together((screen or model).gradient, batches, targets)
-    table = screen.matrix if screen else model.matrix.float()
+    table = model.matrix.float() if screen is None or screen is model else screen.matrix
     found = []
     for chain, whole in zip(chains, gradients, strict=True):
         gradient = whole[:, chain.trigger]

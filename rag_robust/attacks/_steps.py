@@ -50,7 +50,7 @@ def rounds(
     A round scores single edits in one batch: the n_cand / 32 most salient tokens that were not yet
     tried at each of 2·n_flip random positions, and 2·n_flip moves of a token to another place. Then it
     scores what the best edits known of this passage make together (`Pool.sums`), and as many stay as
-    help. A passage's gradient, over n_grad / 8 neighbours, is taken once for as long as it stays.
+    help. A gradient, over n_grad / 8 neighbours, is taken where the passage changed or its tokens run out.
     """
     for turn in range(n_rounds):
         now = [i for i, s in enumerate(searches) if turn < max(1, n_rounds // s.rivals)]

@@ -41,6 +41,9 @@ from rag_robust.types import Change, ThreatModel
 
 __all__ = ["Gaslite"]
 
+VERSION = 1
+"""Raised when the same parameters come to write another passage."""
+
 RIVALS = 6
 """So many of the best drafts start to race for a passage; the profile "paper" goes on from the best one."""
 
@@ -62,10 +65,10 @@ class Gaslite:
         profile: "default", "fast" (both ours) or "paper", as the released code steps; "paper:" and a list
             of ranks, length, loses, anything keeps these of its quirks and no other, "paper:" none
         n_steps: steps: three rounds each in "default", one in "fast" (paper: 100)
-        n_grad: neighbours that the gradient is averaged over, a round takes 1/8 of them (paper: 50)
+        n_grad: neighbours that the gradient is averaged over, ours takes 1/8 of them (paper: 50)
         n_flip: positions per step; a round tries twice as many and keeps at most so many (paper: 20)
-        n_cand: tokens per position and step; a round tries 1/32 of them rounded down, at least one: up to
-            63 all are one (paper: 128)
+        n_cand: most salient tokens per position; a round tries the next 1/32 of them, rounded down, at least
+            one: up to 63 all are one (paper: 128, all tried in each step)
         starts: drafts that a trigger may start from (ours; paper: one, by a language model)
         patience: steps without a gain that end a passage, 0 for never (paper: never)
         seconds: wall time after which no step begins, 0 for no limit (paper: 7200 per passage)

@@ -32,15 +32,22 @@ class Filter(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """An attack behind a filter: the share of its passages that is dropped, and `FIRST` of what is left."""
+    """An attack behind a filter: the share of its passages that is dropped, and `FIRST` of what is left.
+
+    `before` is `FIRST` of the same queries before no filter.
+    """
 
     detected: Estimate
     first: Estimate
+    before: Estimate
 
 
 @dataclass(frozen=True, slots=True)
 class Attacked:
-    """An attack, `FIRST` before no filter, and how it fares behind each; None where nobody asks."""
+    """An attack, its `FIRST` before no filter on all its queries, and how it fares behind each filter.
+
+    None where no task of the attack asks for the filter, or its records are not there yet.
+    """
 
     name: str
     condition: str
@@ -50,7 +57,10 @@ class Attacked:
 
 @dataclass(frozen=True, slots=True)
 class Filtered:
-    """The filters of one system: attacks by situation, and the `HARM` that each does with no attack."""
+    """The filters of one system: attacks by situation, and the `HARM` that each does with no attack.
+
+    `cost` is told by the task that asked the most queries; None where none did.
+    """
 
     system: str
     filters: tuple[Filter, ...]
@@ -67,39 +77,46 @@ def filtered(result: Result) -> tuple[Filtered, ...]:
     found = pooled(result)
     systems = dict.fromkeys(column.system for column in found.columns)
     tables = (_table(result, found, system) for system in systems)
-    return tuple(table for table in tables if table.filters)
+    return tuple(table for table in tables if table.attacks)
 
 
 def _table(result: Result, found: Pooled, system: str) -> Filtered:
-    own = [task for task in result.suite.task if task.kind == "attack" and task.system == system]
-    named = {name: None for task in own for name, _ in task.filters}
-    filters = tuple(
-        Filter(name, rate)
-        for name in named
-        for rate in sorted({r for task in own for n, r in task.filters if n == name})
-    )
+    asked = {key[1:]: None for _, pool in found.lines for key in pool.behind if key[0].system == system}
+    names = list(dict.fromkeys(name for name, _ in asked))
+    filters = tuple(Filter(*each) for each in sorted(asked, key=lambda each: (names.index(each[0]), each[1])))
     attacks = {}
     for column in (c for c in found.columns if c.system == system):
         lines = [_attacked(result, name, pool, column, filters) for name, pool in found.lines]
         there = [line for line in lines if line is not None]
         if there:
-            attacks[column.situation] = tuple(sorted(there, key=lambda line: -line.first.value))
-    tasks = {task.name for task in own}
+            attacks[column.situation] = tuple(sorted(there, key=_order))
+    tasks = {task.name for task in result.suite.task if task.system == system}
     cost = tuple(_cost(result, tasks, each) for each in filters)
     return Filtered(system_name(result.suite, system), filters, attacks, cost)
+
+
+def _order(line: Attacked) -> float:
+    """By falling `FIRST`; what was not scored comes last."""
+    return -line.first.value if line.first.n else 1.0
 
 
 def _attacked(
     result: Result, name: str, pool: Pool, column: Column, filters: Sequence[Filter]
 ) -> Attacked | None:
-    records = [pool.behind.get((column, *each), []) for each in filters]
-    if not any(records):
+    found = [pool.behind.get((column, *each)) for each in filters]
+    if not any(found):
         return None
+
+    def estimate(metric: str, records: Sequence[Record]) -> Estimate:
+        return _estimate(result, pool, metric, records)
+
     behind = tuple(
-        Behind(_estimate(result, pool, DETECTED, own), _estimate(result, pool, FIRST, own)) if own else None
-        for own in records
+        Behind(estimate(DETECTED, both[0]), estimate(FIRST, both[0]), estimate(FIRST, both[1]))
+        if both
+        else None
+        for both in found
     )
-    return Attacked(name, pool.condition, _estimate(result, pool, FIRST, pool.records[column]), behind)
+    return Attacked(name, pool.condition, estimate(FIRST, pool.records[column]), behind)
 
 
 def _estimate(result: Result, pool: Pool, metric: str, records: Sequence[Record]) -> Estimate:
@@ -113,7 +130,8 @@ def _estimate(result: Result, pool: Pool, metric: str, records: Sequence[Record]
 
 
 def _cost(result: Result, tasks: set[str], each: Filter) -> Estimate | None:
-    """What the filter alone takes from honest queries, as the first task that measured it found."""
+    """What the filter alone takes from honest queries, as the task found that asked the most of them."""
     alone = {f"{before}/{each.name}@{each.rate:g}" for before in (BEFORE, CLEAN)}
-    found = (n for n in result.numbers if n.metric == HARM and n.task in tasks and n.condition in alone)
-    return next((n.estimate for n in found if n.estimate.n), None)
+    found = [n for n in result.numbers if n.metric == HARM and n.task in tasks and n.condition in alone]
+    most = max(found, key=lambda number: number.estimate.n, default=None)
+    return most.estimate if most and most.estimate.n else None

@@ -159,7 +159,13 @@ def _filtered(one: Filtered) -> dict[str, object]:
                 "situation": situation,
                 "first": _estimate(attack.first),
                 "behind": [
-                    {"detected": _estimate(b.detected), "first": _estimate(b.first)} if b else None
+                    {
+                        "detected": _estimate(b.detected),
+                        "first": _estimate(b.first),
+                        "before": _estimate(b.before),
+                    }
+                    if b
+                    else None
                     for b in attack.behind
                 ],
             }

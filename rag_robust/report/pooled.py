@@ -33,12 +33,16 @@ class Column:
         return f"{self.threat}, {self.passages} {'passage' if self.passages == 1 else 'passages'}"
 
 
+Both = tuple[list[Record], list[Record]]
+"""Records behind a filter, and before none."""
+
+
 @dataclass(slots=True)
 class Pool:
     """The tasks behind a line; records of its condition by column, `known` those of known queries.
 
-    `behind` are the records behind each filter at each of its rates. `subjects` are what queries are
-    about, or the queries themselves where a task has no concept.
+    `behind` are the records behind each filter at each of its rates, and those of the same queries before
+    none. `subjects` are what queries are about, or the queries themselves where a task has no concept.
     """
 
     condition: str
@@ -46,7 +50,7 @@ class Pool:
     subjects: dict[str, str] = field(default_factory=dict)
     records: dict[Column, list[Record]] = field(default_factory=dict)
     known: dict[Column, list[Record]] = field(default_factory=dict)
-    behind: dict[tuple[Column, str, float], list[Record]] = field(default_factory=dict)
+    behind: dict[tuple[Column, str, float], Both] = field(default_factory=dict)
     tasks: dict[Column, list[str]] = field(default_factory=dict)
 
 
@@ -92,19 +96,24 @@ def _pools(tasks: Sequence[Task], found: dict[tuple[str, str], list[Record]]) ->
             own = condition == task.method and condition not in BASELINES
             key = (condition, task.surrogates, repr(sorted(task.parameters.items()))) if own else (condition,)
             place = (key, column, task.concept, task.information)
+            pool = pools.setdefault(key, Pool(condition, task))
+            judged = found[task.name, condition]
+            pool.subjects |= {r.query_id: task.concept or r.query_id for r in judged}
+            for name, rate in task.filters:
+                records = found.get((task.name, f"{condition}/{name}@{rate:g}"), [])
+                if records and (*place, name, rate) not in seen:
+                    seen.add((*place, name, rate))
+                    behind, before = pool.behind.setdefault((column, name, rate), ([], []))
+                    behind.extend(records)
+                    before.extend(judged)
             if place in seen:
                 continue
             seen.add(place)
-            pool = pools.setdefault(key, Pool(condition, task))
-            judged = found[task.name, condition]
             inside = found.get((task.name, f"{condition}/{HELD_IN}"), [])
-            pool.subjects |= {r.query_id: task.concept or r.query_id for r in (*judged, *inside)}
+            pool.subjects |= {r.query_id: task.concept or r.query_id for r in inside}
             pool.records.setdefault(column, []).extend(judged)
             pool.tasks.setdefault(column, []).append(task.name)
             pool.known.setdefault(column, []).extend(inside)
-            for name, rate in task.filters:
-                records = found.get((task.name, f"{condition}/{name}@{rate:g}"), [])
-                pool.behind.setdefault((column, name, rate), []).extend(records)
     return list(pools.values())
 
 

@@ -10,10 +10,11 @@ from rich.console import Console
 
 from rag_robust.gates import Number, Result
 from rag_robust.report.filters import Filter, filtered
+from rag_robust.report.filters_table import filters_tables
 from rag_robust.report.json import to_json
 from rag_robust.report.table import summary
 from rag_robust.suite import parse
-from rag_robust.types import Estimate, Hit, Record
+from rag_robust.types import Estimate, Failure, Hit, Record
 
 CONCEPTS = ("coffee", "tennis", "vaccine")
 
@@ -88,21 +89,79 @@ def test_an_interval_of_what_is_dropped_is_about_changes_not_queries():
 
 def test_a_filter_that_a_task_does_not_ask_for_is_left_open():
     run = result()
-    own = {"name": "aggd", "attack": "aggd", "defences": ("repetition",)}
-    more = [*run.suite.task, run.suite.task[0].model_copy(update=own)]
     conditions = ("aggd", "information_only", "aggd/repetition@0.05")
-    beside = tuple(r for c in conditions for r in seen("aggd", c, "coffee", dropped=0.0))
-    changed = run.suite.model_copy(update={"task": tuple(more)})
-    run = replace(run, suite=changed, records=(*run.records, *beside))
+    beside = [r for c in conditions for r in seen("aggd", c, "coffee", dropped=0.0)]
+    run = added(run, beside, name="aggd", attack="aggd", defences=("repetition",))
     (one,) = filtered(run)
     lines = {attack.name: attack for attack in one.attacks["knows-what, 1 passage"]}
     assert [b is None for b in lines["aggd"].behind] == [False, True]
+
+
+def added(run, records, **own):
+    """The run with one more task, the first one but for `own`."""
+    tasks = (*run.suite.task, run.suite.task[0].model_copy(update=own))
+    changed = run.suite.model_copy(update={"task": tasks})
+    return replace(run, suite=changed, records=(*run.records, *records))
+
+
+def test_a_further_task_may_bring_a_further_filter_and_its_own_queries_stand_beside():
+    more = ("gaslite", "information_only", "gaslite/norm@0.01")
+    beside = [r for c in more for r in seen("again", c, "coffee", dropped=1.0, first=c == "gaslite")]
+    run = added(result(), beside, name="again", defences=("norm",), rates=(0.01,))
+    ((attack,),) = (one.attacks["knows-what, 1 passage"] for one in filtered(run))
+    norm = attack.behind[2]
+    assert (norm.detected.value, norm.before.value, norm.first.value) == (1.0, 1.0, 0.0)
+    assert (norm.before.n, attack.behind[0].before.n) == (2, 6)  # one subject, and all three
+
+
+def test_a_task_that_is_itself_a_baseline_has_its_line_wherever_it_stands():
+    more = ("information_only", "random_passage", "information_only/repetition@0.05")
+    beside = [r for c in more for r in seen("bare", c, "coffee", dropped=0.0)]
+    run = added(result(), beside, name="bare", attack="information_only", defences=("repetition",))
+    (one,) = filtered(run)
+    assert {a.name for a in one.attacks["knows-what, 1 passage"]} == {"gaslite", "baseline information_only"}
+
+
+def test_what_was_not_scored_is_no_zero():
+    none = Failure("not_applicable", "no gradients")
+    own = [r for r in result().records if r.task == "gaslite coffee"]
+    failed = tuple(replace(r, failure=none, notes={}, hits=()) for r in own)
+    run = replace(result(), records=failed)
+    console = Console(width=100, record=True, file=StringIO())
+    console.print(summary(run))
+    lines = console.export_text().partition("Filters before")[2].splitlines()
+    assert next(line for line in lines if line.startswith("gaslite")).split() == ["gaslite", "–", "–", "–"]
+
+
+def test_records_that_are_not_there_yet_and_other_kinds_of_task_make_no_table():
+    run = result()
+    early = tuple(r for r in run.records if "@" not in r.condition)
+    assert filtered(replace(run, records=early)) == ()
 
 
 def test_without_a_filter_there_is_no_table():
     run = result()
     tasks = tuple(t.model_copy(update={"defences": ()}) for t in run.suite.task)
     assert filtered(replace(run, suite=run.suite.model_copy(update={"task": tasks}))) == ()
+
+
+def test_a_terminal_shows_five_filters_at_two_rates_within_80_columns():
+    filters = ["perplexity", "norm", "repetition", "near_duplicate", "masked_token"]
+    task = {"name": "t", "attack": "gaslite", "concept": "concepts/coffee", "defences": filters}
+    task["rates"] = [0.01, 0.05]
+    suite = parse({"schema": 1, "name": "s", "corpus": {"source": "tiny"}, "task": [task]})
+    asked = [f"gaslite/{f}@{r}" for f in filters for r in (0.01, 0.05)]
+    found = [r for c in ("gaslite", "information_only") for r in seen("t", c, "coffee")]
+    found += [r for c in asked for r in seen("t", c, "coffee", dropped=1.0)]
+    console = Console(width=80, record=True, file=StringIO())
+    console.print(
+        *filters_tables(filtered(Result(suite, {}, tuple(found), len(found), (), (), ()))), sep="\n"
+    )
+    told = [line.split() for line in console.export_text().splitlines()]
+    assert ["near", "masked"] in told
+    assert {"perplexity", "duplicate", "token"} <= {word for line in told for word in line}
+    assert ["first", *["0.01", "0.05"] * 5] in told
+    assert ["gaslite", "1.00", *["1.00"] * 10] in told
 
 
 def test_a_terminal_shows_it_within_80_columns_and_json_tells_it():
