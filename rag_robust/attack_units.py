@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rag_robust.assemble import Session
-from rag_robust.attacks import tools, version
+from rag_robust.attacks import identity, tools
 from rag_robust.attacks._evade import SAMPLE, evaded
 from rag_robust.benign import BENIGN, asked_alone, is_benign, sampled
 from rag_robust.defend import uses
@@ -124,9 +124,7 @@ def _spec(session: Session, task: Task, attack: Attack) -> object:
     own = [encoder.fingerprint for encoder in encoders(session, task)]
     reads, edits, used = attack.threat.reads, attack.threat.writes != "insert", tools(attack)
     return (
-        type(attack).__qualname__,
-        *filter(None, [version(attack)]),
-        dataclasses.asdict(attack),  # type: ignore[call-overload]
+        *identity(attack),
         task.knows,
         own,
         session.tool_names(used),

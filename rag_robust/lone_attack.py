@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from rag_robust import corpus as corpora
 from rag_robust import encode
-from rag_robust.attacks import version
+from rag_robust.attacks import identity
 from rag_robust.attacks._view import Secrets, Tick, Tools, View, check_budget
 from rag_robust.errors import SuiteError, TargetError
 from rag_robust.index.order import pair_scores
@@ -151,9 +151,8 @@ def _beside(out: Path, case: Case, encoder: Encoder, corpus: Corpus | None) -> P
         case.language_model,
         case.masked_model,
     )
-    made = (type(case.attack).__qualname__, *filter(None, [version(case.attack)]))
-    attack = (*made, asdict(case.attack))  # type: ignore[call-overload]
-    return out.with_name(f"{out.name}.{digest(case.name, attack, shown, case.seed)[:12]}.unfinished")
+    attack = digest(case.name, identity(case.attack), shown, case.seed)[:12]
+    return out.with_name(f"{out.name}.{attack}.unfinished")
 
 
 def _view(case: Case, encoder: Encoder, corpus: Corpus | None, *, models: Path, device: str) -> View:

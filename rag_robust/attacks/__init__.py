@@ -15,13 +15,13 @@ from rag_robust.types import Attack
 __all__ = [
     "attack_class",
     "describe",
+    "identity",
     "kinds",
     "load",
     "names",
     "parameter_help",
     "parameters",
     "tools",
-    "version",
 ]
 
 TOOLS = frozenset({"encoder", "language_model", "space"})
@@ -77,12 +77,15 @@ def tools(attack: Attack) -> frozenset[str]:
     return frozenset(said)
 
 
-def version(attack: Attack) -> int:
-    """The number that an attack's module states as `VERSION`, 0 if it states none.
+def identity(attack: Attack) -> tuple[object, ...]:
+    """What of an attack can change what it writes: its class, its module's `VERSION`, its parameters.
 
-    It is raised when the same parameters come to write something else, and is part of the attack's keys.
+    A module raises its `VERSION` when the same parameters come to write something else; one that states
+    none adds nothing.
     """
-    return int(getattr(importlib.import_module(type(attack).__module__), "VERSION", 0))
+    version = getattr(importlib.import_module(type(attack).__module__), "VERSION", 0)
+    made = dataclasses.asdict(attack)  # type: ignore[call-overload]
+    return (type(attack).__qualname__, *filter(None, [version]), made)
 
 
 def kinds(name: str) -> dict[str, type]:

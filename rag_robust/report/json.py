@@ -149,7 +149,7 @@ def _filtered(one: Filtered) -> dict[str, object]:
     return {
         "system": one.system,
         "filters": [
-            {"name": each.name, "rate": each.rate, "cost": _estimate(cost) if cost else None}
+            {"name": each.name, "rate": each.rate, "cost": _plain(cost)}
             for each, cost in zip(one.filters, one.cost, strict=True)
         ],
         "attacks": [
@@ -158,16 +158,7 @@ def _filtered(one: Filtered) -> dict[str, object]:
                 "condition": attack.condition,
                 "situation": situation,
                 "first": _estimate(attack.first),
-                "behind": [
-                    {
-                        "detected": _estimate(b.detected),
-                        "first": _estimate(b.first),
-                        "before": _estimate(b.before),
-                    }
-                    if b
-                    else None
-                    for b in attack.behind
-                ],
+                "behind": _plain(attack.behind),
             }
             for situation, attacks in one.attacks.items()
             for attack in attacks
