@@ -61,3 +61,13 @@ def test_a_value_of_another_type_is_refused(described, key, value):
 
 def test_a_yes_or_no_is_accepted_where_one_is_asked_for(described):
     assert attacks.load(described, loud=True).loud is True
+
+
+def test_what_an_attack_is_changes_with_its_parameters_and_with_its_modules_version(monkeypatch):
+    one = attacks.load("gaslite", information="x")
+    before = attacks.identity(one)
+    assert attacks.identity(attacks.load("gaslite", information="y")) != before
+    monkeypatch.setattr("rag_robust.attacks.gaslite.VERSION", 99)
+    assert attacks.identity(one) != before
+    assert attacks.identity(attacks.load("stuffing", information="x"))[0] == "Stuffing"
+    assert len(attacks.identity(attacks.load("stuffing", information="x"))) == 2  # it states none
