@@ -54,9 +54,10 @@ class TokenModel:
     @cached_property
     def low(self) -> TokenModel:
         """The same model in bfloat16, for screening: about twice as fast where the processor has it."""
-        model = cast(copy.deepcopy(self.encoder.model), torch.bfloat16)
+        same = {id(self._tokenizer): self._tokenizer}  # to copy a vocabulary takes longer than the weights
+        model = cast(copy.deepcopy(self.encoder.model, same), torch.bfloat16)
         low = TokenModel(replace(self.encoder, model=model), self.work)
-        low.__dict__["allowed"] = self.allowed  # the tokenizer is the same, and a large one takes seconds
+        low.__dict__["allowed"] = self.allowed
         return low
 
     @cached_property
