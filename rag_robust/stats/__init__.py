@@ -13,17 +13,17 @@ from rag_robust.stats.means import (
     quantile_ranks,
 )
 from rag_robust.stats.ranks import spearman
-from rag_robust.stats.rates import clopper_pearson, hoeffding, needed, wilson
+from rag_robust.stats.rates import anderson, clopper_pearson, needed, wilson
 
 __all__ = [
     "Interval",
     "Pairs",
+    "anderson",
     "bernstein_ends",
     "betting_ends",
     "clopper_pearson",
     "cluster_bootstrap",
     "estimate",
-    "hoeffding",
     "hoeffding_ends",
     "holm",
     "holm_levels",

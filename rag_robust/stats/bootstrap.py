@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 
 from rag_robust.errors import UsageError
-from rag_robust.stats.rates import Bounds, check_level, clopper_pearson, hoeffding
+from rag_robust.stats.rates import Bounds, anderson, check_level, clopper_pearson
 from rag_robust.types import Estimate
 
 __all__ = ["Interval", "blocks", "by_cluster", "cluster_bootstrap", "estimate", "interval"]
@@ -55,8 +55,8 @@ def cluster_bootstrap(
     14.3; Wilks, Annals of Mathematical Statistics 12 (1941). *Where we differ*: z is widened to
     Student's t as in Hesterberg, The American Statistician 69 (2015), since BCa is too short for few
     clusters; and an end that would lie beyond the resamples' resolution, 1 / (resamples + 1), goes to the
-    outermost resampled mean or to Hoeffding's end over the clusters, whichever is farther out; without
-    bounds to infinity.
+    outermost resampled mean or to Anderson's end over the clusters (moved by what unequal counts make of
+    their mean), whichever is farther out; without bounds to infinity.
     """
     check_level(level)
     _, ends = _bootstrap(*by_cluster(values, clusters), rng=rng, resamples=resamples, bounds=bounds)
@@ -164,12 +164,13 @@ def _bootstrap(
         skew = float((d**3).sum() / (6.0 * (d**2).sum() ** 1.5))
         name = f"clustered BCa bootstrap, {resamples} resamples"
         known = bounds is not None and np.isfinite([low, high]).all()
+        shift = float(theta - means.mean())
 
         def outer(level: float) -> Bounds:
             if not known:
                 return low, high
-            ends = hoeffding(float(theta), n, level, low=low, high=high)
-            return min(float(drawn[0]), ends[0]), max(float(drawn[-1]), ends[1])
+            ends = anderson(means, level, low=low, high=high)
+            return min(float(drawn[0]), ends[0] + shift), max(float(drawn[-1]), ends[1] + shift)
 
         def ends(level: float) -> Bounds:
             bottom, top = _bca_ends(level, drawn, n, (z0, skew), outer(level))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import betainccinv, betaincinv, ndtri
 
 from rag_robust.errors import UsageError
 
-__all__ = ["Bounds", "check_level", "clopper_pearson", "hoeffding", "needed", "wilson"]
+__all__ = ["Bounds", "anderson", "check_level", "clopper_pearson", "needed", "wilson"]
 
 Bounds = tuple[float, float]
 
@@ -48,19 +49,26 @@ def wilson(successes: int, n: int, level: float) -> Bounds:
     )
 
 
-def hoeffding(mean: float, n: int, level: float, *, low: float = 0.0, high: float = 1.0) -> Bounds:
+def anderson(values: NDArray[np.float64], level: float, *, low: float = 0.0, high: float = 1.0) -> Bounds:
     """An interval for the mean of n independent values in [low, high], whatever their distribution.
 
-    P(|mean - mu| >= t) <= 2 exp(-2 n t^2 / (high - low)^2), so
-    t = (high - low) sqrt(ln(2 / (1 - level)) / (2 n)); clipped to [low, high].
+    With a = (1 - level) / 2 the distribution function lies nowhere more than t = sqrt(ln(1 / a) / (2 n))
+    below that of the sample, with probability at least 1 - a. The greatest mean that this leaves is the
+    sample's after a share t of it, the smallest values, has gone to `high`; the least one likewise. A
+    value x moves the end by high - x, where Hoeffding's bound of the same error counts high - low.
 
-    *Source*: Hoeffding, JASA 58 (1963), theorem 2.
+    *Source*: Anderson, Confidence limits for the expected value of an arbitrary bounded random variable
+    (1969), with the constant of Massart, Annals of Probability 18 (1990).
     """
     check_level(level)
+    n = len(values)
     if n == 0:
         return low, high
-    t = (high - low) * float(np.sqrt(np.log(2.0 / (1.0 - level)) / (2.0 * n)))
-    return max(low, mean - t), min(high, mean + t)
+    x = np.sort(values)
+    t = np.sqrt(np.log(2.0 / (1.0 - level)) / (2.0 * n))
+    left = np.clip(np.arange(1, n + 1) / n - t, 0.0, None)  # of the sample below each gap that stays there
+    down = low + float(-np.diff(x[::-1], append=low) @ left)
+    return down, high - float(np.diff(x, append=high) @ left)
 
 
 def needed(successes: int, n: int, limit: float, *, level: float) -> int | None:

@@ -6,9 +6,17 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, multinomial
 
-from rag_robust.stats import clopper_pearson, cluster_bootstrap, estimate, holm, paired_permutation, wilson
+from rag_robust.stats import (
+    anderson,
+    clopper_pearson,
+    cluster_bootstrap,
+    estimate,
+    holm,
+    paired_permutation,
+    wilson,
+)
 
 
 def coverage(ends: list[tuple[float, float]], p: float, n: int) -> float:
@@ -27,6 +35,22 @@ def test_wilson_does_not_cover_every_rate() -> None:
     # the negative control: the test above must be able to fail
     ends = [wilson(x, 40, 0.95) for x in range(41)]
     assert min(coverage(ends, p, 40) for p in np.linspace(0.001, 0.999, 200)) < 0.95
+
+
+@pytest.mark.parametrize("support", [(0.0, 0.1, 1.0), (0.0, 0.5, 0.6)])
+def test_each_end_of_anderson_misses_no_more_than_promised_exactly_enumerated(
+    support: tuple[float, float, float],
+) -> None:
+    n, level = 8, 0.8
+    counts = [(i, j, n - i - j) for i in range(n + 1) for j in range(n + 1 - i)]
+    ends = np.array([anderson(np.repeat(support, c), level) for c in counts])
+    worst = 0.0
+    for a, b in itertools.product(np.linspace(0.01, 0.98, 25), repeat=2):
+        shares = np.array([a, (1 - a) * b, (1 - a) * (1 - b)])
+        mean, chance = shares @ support, multinomial.pmf(counts, n, shares)
+        missed = chance[ends[:, 0] > mean].sum(), chance[ends[:, 1] < mean].sum()
+        worst = max(worst, *missed)
+    assert 0.0 < worst <= (1 - level) / 2
 
 
 def clustered_sample(rng: np.random.Generator, n_clusters: int) -> tuple[np.ndarray, list[str]]:
