@@ -6,7 +6,8 @@
 without it only ours runs. `--sides tropt,paper` holds our own form of the published algorithm against
 it. Every attack is a process of its own with one thread. Both sides get the same information, queries
 and sizes; both cosines are of the finished text, encoded anew. With `--rows FILE` every finished row is
-kept there as a line of JSON, and a run of the same code that was interrupted goes on.
+kept there as a line of JSON, and a run of the same code that was interrupted goes on. `--sides
+default,together` crafts all of them in one process and the same batches, beside one by one.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from typing import Any
 
 CONCEPTS = ("coffee", "tennis", "vaccine")
 SIZES = {"trigger_tokens": 20, "n_steps": 30, "n_grad": 20, "n_cand": 64, "n_flip": 10}
-SIDES = ("tropt", "paper", "default", "fast")
+SIDES = ("tropt", "paper", "default", "fast", "together")
 ASKED = "tropt,default,fast"
-FAST_STEPS = 48
+FAST_STEPS = 50
 HERE = Path(__file__).resolve()
 Row = dict[str, Any]
 
@@ -73,27 +74,32 @@ def cases(concepts: list[str], seeds: int, sides: list[str]) -> Iterator[Row]:
     """Every side of every concept and seed, side by side, and the model's own inference."""
     for name in concepts:
         for seed in range(seeds):
-            for side in sides:
+            for side in (s for s in sides if s != "together"):
                 case = {"side": side, "concept": name, "seed": seed}
                 yield case | ({"n_steps": FAST_STEPS} if side == "fast" else {})
+    if "together" in sides:
+        yield {"side": "together", "each": [[name, seed] for name in concepts for seed in range(seeds)]}
     yield {"side": "inference"}
 
 
 def run(case: Row, peer: str | None) -> Row:
     """One case in a process of its own."""
-    from rag_robust.corpus.concepts import concept
-
-    told = {"information": "x", "held_in": ["y"], "seed": 0, **SIZES}
-    if "concept" in case:
-        about = concept(f"concepts/{case['concept']}")
-        told |= {"information": about.information, "held_in": [q.text for q in about.held_in]}
-        told["seed"] = case["seed"]
+    each = case.get("each", [[case["concept"], case["seed"]]] if "concept" in case else [])
+    told = [{**about(name), "seed": seed, **SIZES} for name, seed in each]
     if peer and case["side"] == "tropt":
-        return child([peer, str(HERE.parent / "peers/tropt_gaslite.py")], told)
+        return child([peer, str(HERE.parent / "peers/tropt_gaslite.py")], told[0])
     return child([sys.executable, str(HERE), "--inside", case["side"]], told)
 
 
-def child(command: list[str], case: Row) -> Row:
+def about(name: str) -> Row:
+    """What an attacker says about a concept, and the queries that it knows."""
+    from rag_robust.corpus.concepts import concept
+
+    found = concept(f"concepts/{name}")
+    return {"information": found.information, "held_in": [q.text for q in found.held_in]}
+
+
+def child(command: list[str], told: Row | list[Row]) -> Row:
     """What a process of its own printed as its last line."""
     environment = {
         **os.environ,
@@ -102,7 +108,7 @@ def child(command: list[str], case: Row) -> Row:
         "TOKENIZERS_PARALLELISM": "false",
     }
     done = subprocess.run(
-        command, input=json.dumps(case), capture_output=True, text=True, env=environment, check=False
+        command, input=json.dumps(told), capture_output=True, text=True, env=environment, check=False
     )
     if done.returncode:
         sys.exit(f"{command[0]} failed:\n{done.stderr[-2000:]}")
@@ -110,12 +116,13 @@ def child(command: list[str], case: Row) -> Row:
     return found
 
 
-def inside(side: str, case: Row) -> Row:
-    """One attack of ours, or the model's own inference, in this process."""
+def inside(side: str, told: list[Row]) -> Row:
+    """One attack of ours, or several in the same batches, or the model's own inference, in this process."""
     import torch
 
-    from rag_robust import attacks, encode
+    from rag_robust import encode
     from rag_robust.attacks._view import Secrets, View
+    from rag_robust.attacks.gaslite import Gaslite, together
     from rag_robust.encode.tokens import token_model
     from rag_robust.seeds import generator
     from rag_robust.types import Query
@@ -125,21 +132,27 @@ def inside(side: str, case: Row) -> Row:
     if side == "inference":
         encoder.encode([" ".join(["passage"] * 250)] * 32, "passage")
         return {"peak_mib": peak()}
-    steps = FAST_STEPS if side == "fast" else case["n_steps"]
-    sizes = {**{name: case[name] for name in SIZES}, "n_steps": steps}
-    attack = attacks.load("gaslite", information=case["information"], profile=side, **sizes)
+    steps = FAST_STEPS if side == "fast" else SIZES["n_steps"]
+    profile = "default" if side == "together" else side
     model = token_model(encoder)
-    queries = tuple(Query(str(i), text) for i, text in enumerate(case["held_in"]))
-    view = View(attack.threat, Secrets(queries, model=model), n_tokens=model.n_tokens)
+    several, views = [], []
+    for case in told:
+        sizes = {**{name: case[name] for name in SIZES}, "n_steps": steps}
+        several.append(Gaslite(information=case["information"], profile=profile, **sizes))
+        queries = tuple(Query(str(i), text) for i, text in enumerate(case["held_in"]))
+        views.append(View(several[-1].threat, Secrets(queries, model=model), n_tokens=model.n_tokens))
     began, spent = time.perf_counter(), time.process_time()
-    change = attack(view, generator(case["seed"]))
-    cost = {"cpu_s": time.process_time() - spent, "wall_s": time.perf_counter() - began}
-    text = change.inserted[0].text
-    known = encoder.encode(case["held_in"], "query").mean(axis=0)
-    cosine = float(encoder.encode([text], "passage")[0] @ known / (known @ known) ** 0.5)
+    changes = together(several, views, [generator(case["seed"]) for case in told])
+    n = len(told)
+    cost = {"cpu_s": (time.process_time() - spent) / n, "wall_s": (time.perf_counter() - began) / n}
+    texts, cosines = [change.inserted[0].text for change in changes], []
+    for case, text in zip(told, texts, strict=True):
+        known = encoder.encode(case["held_in"], "query").mean(axis=0)
+        cosines.append(float(encoder.encode([text], "passage")[0] @ known / (known @ known) ** 0.5))
     work = model.work
     counts = {"n_forwards": work.forwards, "n_backwards": work.backwards, "flops": work.flops}
-    return {"cosine": cosine, "text": text, "peak_mib": peak(), "n_steps": steps, **counts, **cost}
+    text = " / ".join(texts)
+    return {"cosine": mean(cosines), "text": text, "peak_mib": peak(), "n_steps": steps, **counts, **cost}
 
 
 def peak() -> float:

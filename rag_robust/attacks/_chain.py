@@ -30,26 +30,26 @@ __all__ = [
 
 Place = Literal["suffix", "prefix", "middle"]
 
+Price = Callable[[Sequence[str]], NDArray[np.float64]]
+"""What each of n texts costs, in units of the similarity: (n,)."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Goal:
-    """What a chain climbs: f(x)·target − norm_weight·‖f(x)‖ − fluency_weight·surprise(text) − charge(text).
+    """What a chain climbs: f(x)·target − norm_weight·‖f(x)‖ − Σ price(text).
 
-    `target` (dim,) is the mean query vector, of unit length for cosine models. `surprise` gives
-    the mean negative log-likelihood per token of texts under a language model, in nats; `charge` what
-    filters would see in them, at least 0. Chains that are scored together share both.
+    `target` (dim,) is the mean query vector, of unit length for cosine models. Each of the `prices` is what
+    a text costs: for how it surprises a language model, or for what filters would see in it.
     """
 
     target: torch.Tensor
     norm_weight: float = 0.0
-    fluency_weight: float = 0.0
-    surprise: Callable[[Sequence[str]], NDArray[np.float64]] | None = None
-    charge: Callable[[Sequence[str]], NDArray[np.float64]] | None = None
+    prices: tuple[Price, ...] = ()
 
     @property
     def plain(self) -> bool:
         """True if similarity is all there is."""
-        return not (self.norm_weight or self.fluency_weight or self.charge)
+        return not (self.norm_weight or self.prices)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,13 +155,9 @@ def scored(model: TokenModel, chains: Sequence[Chain]) -> list[Chain]:
         for i, vector in zip(own, vectors, strict=True):
             goal = chains[i].goal
             values[i] = float(vector @ goal.target) - goal.norm_weight * float(vector.norm())
-    fluent = [i for i, c in enumerate(chains) if c.goal.surprise is not None]
-    if fluent and (surprise := chains[fluent[0]].goal.surprise) is not None:
-        weights = np.array([chains[i].goal.fluency_weight for i in fluent])
-        values[fluent] -= weights * surprise([chains[i].text for i in fluent])
-    evading = [i for i, c in enumerate(chains) if c.goal.charge is not None]
-    if evading and (charge := chains[evading[0]].goal.charge) is not None:
-        values[evading] -= charge([chains[i].text for i in evading])
+    for price in dict.fromkeys(p for c in chains for p in c.goal.prices):
+        own = [i for i, c in enumerate(chains) if price in c.goal.prices]
+        values[own] -= price([chains[i].text for i in own])
     return [replace(c, value=float(v)) for c, v in zip(chains, values, strict=True)]
 
 

@@ -32,7 +32,7 @@ class KnownFilter:
         return self.suspicion([Passage(f"evading-{i}", text) for i, text in enumerate(texts)])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Evasion:
     """The charge weight · Σ_f max(0, s_f(x) − t_f) / σ_f on a text x, in units of the similarity.
 

@@ -54,13 +54,15 @@ RACE = {1: 3, 3: 2, 6: 1}
 class Search:
     """One passage's search: where it stands, the best so far, and what was tried from here.
 
-    `seed` is the attack's and the number of the cluster, of which `rivals` searches are in the race.
+    `seed` is the attack's and the number of the cluster, of which `rivals` searches are in the race;
+    `attack` is the attack's place among those that climb together.
     """
 
     chain: Chain
     best: Chain
     seed: tuple[int, int]
     rivals: int = 1
+    attack: int = 0
     tried: list[tuple[int, int]] = field(default_factory=list)
     pool: Pool = field(default_factory=Pool)
     trace: list[float] = field(default_factory=list)
@@ -172,7 +174,7 @@ def begun(
     n_starts: int = STARTS,
     n_rivals: int = 1,
 ) -> list[Search]:
-    """Searches for each cluster of the known queries, or where they stood when the attack was interrupted.
+    """Searches for each cluster of the known queries.
 
     `goal` is what the passage for queries of vectors (n, dim) climbs. Of `n_starts` drafts the best
     `n_rivals` by that goal are starts: the nearest queries, several together, random tokens.
@@ -195,16 +197,18 @@ def begun(
         there = [opened(model, wanted, surroundings, d, room=room, tokens=settings.tokens) for d in drafts]
         best = starts(model, there)[:n_rivals]
         searches += [Search(c, c, (seed, n), len(best)) for c in best]
-    kept: Any = view.load()
-    return [_restored(model, searches, saved) for saved in kept["searches"]] if kept else searches
+    return searches
 
 
 def climb(view: View, searches: list[Search], step: Step, limits: Limits) -> None:
     """Step, all searches of one length at once, to the first limit; a trace tells how far its search is.
 
-    Searches of one cluster race: those that fall behind leave the list, and one is left at the end.
+    Searches of one cluster race: those that fall behind leave the list, and one is left at the end. Where
+    `view` has kept a state, they go on from there.
     """
     model, kept = view.model, cast(Any, view.load() or {})
+    if kept:
+        searches[:] = [_restored(model, searches, saved) for saved in kept["searches"]]
     began = time.monotonic() - kept.get("seconds", 0.0)
     spent = model.work.flops + view.work.flops - kept.get("flops", 0.0)
     for n in range(_n_steps(searches), limits.n_steps):
@@ -233,8 +237,8 @@ def told(view: View, searches: Sequence[Search], name: str) -> Change:
 
 def _drop(searches: list[Search], n: int) -> None:
     """Leave the best `n` searches of each cluster; of equal ones, those that began better."""
-    for seed in dict.fromkeys(s.seed for s in searches):
-        own = sorted((s for s in searches if s.seed == seed), key=lambda s: -s.best.value)
+    for cluster in dict.fromkeys((s.attack, s.seed) for s in searches):
+        own = sorted((s for s in searches if (s.attack, s.seed) == cluster), key=lambda s: -s.best.value)
         for rank, search in enumerate(own):
             search.rivals = min(n, len(own))
             if rank >= n:
@@ -274,6 +278,7 @@ def _drafts(
 def _saved(search: Search) -> dict[str, object]:
     """A search as JSON values; the ids are enough, since they tell text and value."""
     return {
+        "attack": search.attack,
         "cluster": search.seed[1],
         "rivals": search.rivals,
         "ids": search.chain.ids,
@@ -288,14 +293,15 @@ def _saved(search: Search) -> dict[str, object]:
 
 def _restored(model: TokenModel, begun: Sequence[Search], saved: dict[str, Any]) -> Search:
     """A search where it stood; one that has begun for the same cluster has the same surroundings."""
-    first = next(s for s in begun if s.seed[1] == saved["cluster"])
+    where = saved.get("attack", 0), saved["cluster"]
+    first = next(s for s in begun if (s.attack, s.seed[1]) == where)
     start = first.chain.trigger.start
     there = []
     for ids, n in zip((saved["ids"], saved["best"]), saved["trigger"], strict=True):
         chain = replace(first.chain, ids=tuple(ids), trigger=slice(start, start + n))
         there.append(replace(chain, text=joined(model, chain, ids)))
     chain, best = scored(model, there)
-    found = Search(chain, best, first.seed, saved["rivals"], idle=saved["idle"])
+    found = Search(chain, best, first.seed, saved["rivals"], first.attack, idle=saved["idle"])
     found.tried = [(where, what) for where, what in saved["tried"]]
     found.trace, found.pool = list(saved["trace"]), restored(saved["pool"])
     return found

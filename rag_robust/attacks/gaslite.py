@@ -30,7 +30,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from rag_robust import defend
-from rag_robust.attacks._chain import Chain, Goal
+from rag_robust.attacks._chain import Chain, Goal, Price
 from rag_robust.attacks._evade import Evasion, evaded, evasion
 from rag_robust.attacks._search import Limits, Search, begun, centroid, checked, climb, told, white_box
 from rag_robust.attacks._steps import Engine, is_paper, step_of
@@ -39,7 +39,7 @@ from rag_robust.encode.tokens import TokenModel
 from rag_robust.errors import ModelError
 from rag_robust.types import Change, ThreatModel
 
-__all__ = ["Gaslite"]
+__all__ = ["Gaslite", "together"]
 
 VERSION = 1
 """Raised when the same parameters come to write another passage."""
@@ -128,22 +128,25 @@ class Gaslite:
 
     def __call__(self, view: View, rng: Generator) -> Change:
         """One optimised passage per cluster of the known queries."""
+        return together([self], [view], [rng])[0]
+
+    def _begun(self, view: View, rng: Generator, charge: Evasion | None) -> list[Search]:
+        """Where each of its searches starts, at the price that this attacker pays."""
         model = view.model
         if self.norm_weight and model.cosine:
             raise ModelError("norm_weight is for dot-product models; this one compares by cosine")
-        surprise = view.language_model.surprise if self.fluency_weight else None
-        charge = self._charge(view, rng)
+        prices: list[Price] = []
+        if self.fluency_weight:
+            surprise = view.language_model.surprise
+            prices.append(lambda texts: self.fluency_weight * surprise(texts))
+        if charge is not None:
+            prices.append(charge)
 
         def goal(vectors: NDArray[np.float32]) -> Goal:
-            return Goal(centroid(model, vectors), self.norm_weight, self.fluency_weight, surprise, charge)
+            return Goal(centroid(model, vectors), self.norm_weight, tuple(prices))
 
         rivals = 1 if is_paper(self.profile) else RIVALS
-        searches = begun(view, rng, self, goal, n_starts=self.starts, n_rivals=rivals)
-        climb(view, searches, self._step, Limits(self.n_steps, self.seconds, self.flops, self.patience))
-        change = told(view, searches, "gaslite")
-        if charge is not None:
-            view.notes["filters"] = charge.note([p.text for p in change.inserted])
-        return change
+        return begun(view, rng, self, goal, n_starts=self.starts, n_rivals=rivals)
 
     def _charge(self, view: View, rng: Generator) -> Evasion | None:
         if not (names := evaded(self.evade)):
@@ -155,6 +158,34 @@ class Gaslite:
         low = self.screening == "bfloat16" and not is_paper(self.profile)
         engine = Engine(model, model.low if low else model, self.n_grad, self.n_flip, self.n_cand)
         return step_of(self.profile)(engine, searches, rngs)
+
+
+def together(attacks: Sequence[Gaslite], views: Sequence[View], rngs: Sequence[Generator]) -> list[Change]:
+    """What several attacks on one encoder propose, of other concepts or other seeds, in the same batches.
+
+    They may differ in information and place; passages of one length share their forward passes, and each
+    change is what its attack alone proposes. Limits are for all of them together; the first view keeps
+    their state and is told how far they are, and what is spent is counted together.
+
+    Raises:
+        ValueError: they differ in more than that, or look at different encoders.
+    """
+    first, encoders = attacks[0], [*map(id, views[0].models)]
+    if any(replace(a, information=first.information, place=first.place) != first for a in attacks):
+        raise ValueError("attacks that are crafted together differ in information and place alone")
+    if any([*map(id, view.models)] != encoders for view in views):
+        raise ValueError("attacks that are crafted together look at the same encoders")
+    charges = [a._charge(v, r) for a, v, r in zip(attacks, views, rngs, strict=True)]
+    searches = []
+    for i, (attack, view, rng, charge) in enumerate(zip(attacks, views, rngs, charges, strict=True)):
+        searches += [replace(search, attack=i) for search in attack._begun(view, rng, charge)]
+    climb(views[0], searches, first._step, Limits(first.n_steps, first.seconds, first.flops, first.patience))
+    changes = []
+    for i, (view, charge) in enumerate(zip(views, charges, strict=True)):
+        changes.append(told(view, [s for s in searches if s.attack == i], "gaslite"))
+        if charge is not None:
+            view.notes["filters"] = charge.note([p.text for p in changes[-1].inserted])
+    return changes
 
 
 SMOKE = {"information": "Buy now.", "tokens": 12, "n_steps": 1, "n_grad": 2, "n_flip": 2, "n_cand": 4}

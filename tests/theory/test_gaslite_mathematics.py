@@ -21,6 +21,7 @@ from rag_robust.attacks._flip import best_of, clusters, flips, retold, saliency,
 from rag_robust.attacks._search import Limits, Search, begun, centroid, climb
 from rag_robust.attacks._steps import QUIRKS, STEPS, Engine, step_of
 from rag_robust.attacks._view import Secrets, Tools, View
+from rag_robust.attacks.gaslite import together
 from rag_robust.encode.tokens import TokenModel
 from rag_robust.errors import ModelError, SuiteError, TargetError
 from rag_robust.generate.language_model import LanguageModel
@@ -224,11 +225,11 @@ def test_passages_written_in_one_batch_are_those_written_alone(token_model, prof
     searches = [Search(c, c, (0, i)) for i, c in enumerate(starts)]
     rngs = lambda: [np.random.default_rng(i) for i in range(3)]  # noqa: E731
     engine = Engine(token_model, token_model, n_grad=3, n_flip=4, n_cand=12)
-    together = STEPS[profile](engine, searches, rngs())
+    at_once = STEPS[profile](engine, searches, rngs())
     searches = [Search(c, c, (0, i)) for i, c in enumerate(starts)]
     alone = [STEPS[profile](engine, [s], [r])[0] for s, r in zip(searches, rngs(), strict=True)]
-    assert [c.ids for c in together] == [c.ids for c in alone]
-    assert [c.value for c in together] == pytest.approx([c.value for c in alone], abs=1e-6)
+    assert [c.ids for c in at_once] == [c.ids for c in alone]
+    assert [c.value for c in at_once] == pytest.approx([c.value for c in alone], abs=1e-6)
 
 
 def test_edits_are_made_one_after_the_other_at_the_places_as_they_were(chain):
@@ -343,6 +344,69 @@ def test_an_attack_that_was_killed_goes_on_to_the_same_passages(token_model, pro
     assert seen == [6, 7]
     for one, other in zip(whole.notes["passages"], again.notes["passages"], strict=True):
         assert other["trace"] == pytest.approx(one["trace"], abs=1e-6)
+
+
+@pytest.mark.parametrize("more", [{}, {"passages": 2}, {"fluency_weight": 0.3}])
+def test_attacks_crafted_together_propose_what_each_proposes_alone_also_after_a_kill(
+    token_model, judge, more
+):
+    """Another concept, the same one with another seed, and information of another length."""
+    first = attacks.load("gaslite", **{**SMALL, "n_steps": 7}, **more)
+    bridge = replace(first, information="Bridges are of steel.", place="prefix")
+    several, seeds = [first, first, bridge], [1, 2, 1]
+    sights = [Secrets(QUERIES[:3], {}, token_model)] * 2 + [Secrets(QUERIES[3:], {}, token_model)]
+
+    def views(**lead) -> list[View]:
+        found = [look(attack, token_model, judge=judge) for attack in several]
+        for view, secrets in zip(found, sights, strict=True):
+            view.secrets = secrets
+        return [replace(found[0], **lead), *found[1:]]
+
+    def rngs():
+        return [generator(seed) for seed in seeds]
+
+    alone = [a(v, r) for a, v, r in zip(several, views(), rngs(), strict=True)]
+    assert len({change.inserted for change in alone}) == 3
+    looked = views()
+    assert together(several, looked, rngs()) == alone
+    assert all(len(view.notes["passages"]) == len(c.inserted) for view, c in zip(looked, alone, strict=True))
+
+    def die(done: int, total: int) -> None:
+        if done == 6:
+            raise Killed
+
+    kept = Kept()
+    with pytest.raises(Killed):
+        together(several, views(checkpoint=kept, tick=die), rngs())
+    seen = []
+    again = views(checkpoint=kept, tick=lambda done, total: seen.append(done))
+    assert together(several, again, rngs()) == alone
+    assert seen == [6, 7]
+
+
+def test_only_attacks_of_one_kind_on_one_encoder_are_crafted_together(token_model, encoder):
+    attack = attacks.load("gaslite", **SMALL)
+    view, rngs = look(attack, token_model), [generator(1), generator(2)]
+    with pytest.raises(ValueError, match="information and place alone"):
+        together([attack, replace(attack, n_cand=13)], [view, view], rngs)
+    with pytest.raises(ValueError, match="same encoders"):
+        together([attack, attack], [view, look(attack, TokenModel(encoder))], rngs)
+
+
+def test_each_chain_pays_its_own_prices_and_a_price_is_asked_once(token_model):
+    asked = []
+
+    def price(name, cost):
+        return lambda texts: asked.append((name, len(texts))) or np.full(len(texts), cost)
+
+    dear, cheap = price("dear", 0.5), price("cheap", 0.25)
+    free = start(token_model, TEXTS[:3])
+    paying = [
+        replace(free, goal=replace(free.goal, prices=own)) for own in [(dear,), (), (cheap, dear), (cheap,)]
+    ]
+    values = [c.value for c in scored(token_model, paying)]
+    assert values == pytest.approx([free.value - cost for cost in (0.5, 0.0, 0.75, 0.25)])
+    assert sorted(asked) == [("cheap", 2), ("dear", 2)]
 
 
 def test_operations_done_before_a_kill_count_towards_the_limit(token_model):
