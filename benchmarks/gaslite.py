@@ -150,9 +150,21 @@ def inside(side: str, told: list[Row]) -> Row:
         known = encoder.encode(case["held_in"], "query").mean(axis=0)
         cosines.append(float(encoder.encode([text], "passage")[0] @ known / (known @ known) ** 0.5))
     work = model.work
-    counts = {"n_forwards": work.forwards, "n_backwards": work.backwards, "flops": work.flops}
+    counts = {
+        "n_forwards": work.forwards / n,
+        "n_backwards": work.backwards / n,
+        "flops": work.flops / n,
+    }
     text = " / ".join(texts)
-    return {"cosine": mean(cosines), "text": text, "peak_mib": peak(), "n_steps": steps, **counts, **cost}
+    return {
+        "cosine": mean(cosines),
+        "cosines": cosines,
+        "text": text,
+        "peak_mib": peak(),
+        "n_steps": steps,
+        **counts,
+        **cost,
+    }
 
 
 def peak() -> float:
@@ -174,7 +186,7 @@ def table(rows: list[Row]) -> str:
     ]
     lines.append("|---|---|---|---|---|---|")
     for s in sides:
-        values = [r["cosine"] for r in of[s]]
+        values = [value for r in of[s] for value in r.get("cosines", [r["cosine"]])]
         spread = f"{cosine[s]:.4f} ({min(values):.4f}, {max(values):.4f})"
         memory = max(r["peak_mib"] for r in of[s])
         lines.append(

@@ -200,20 +200,29 @@ def begun(
     return searches
 
 
-def climb(view: View, searches: list[Search], step: Step, limits: Limits) -> None:
+def climb(
+    view: View, searches: list[Search], step: Step, limits: Limits, *, also: Sequence[View] = ()
+) -> None:
     """Step, all searches of one length at once, to the first limit; a trace tells how far its search is.
 
     Searches of one cluster race: those that fall behind leave the list, and one is left at the end. Where
-    `view` has kept a state, they go on from there.
+    `view` has kept a state of these searches, they go on from there. What the views of `also` spend
+    counts towards the limits.
     """
     model, kept = view.model, cast(Any, view.load() or {})
-    if kept:
+    if {tuple(s.get("of", ())) for s in kept.get("searches", ())} == {_of(s) for s in searches}:
         searches[:] = [_restored(model, searches, saved) for saved in kept["searches"]]
+    else:
+        kept = {}
+
+    def computed() -> float:
+        return model.work.flops + sum(v.work.flops for v in (view, *also))
+
     began = time.monotonic() - kept.get("seconds", 0.0)
-    spent = model.work.flops + view.work.flops - kept.get("flops", 0.0)
+    spent = computed() - kept.get("flops", 0.0)
     for n in range(_n_steps(searches), limits.n_steps):
         live = [s for s in searches if not limits.patience or s.idle < limits.patience]
-        seconds, flops = time.monotonic() - began, model.work.flops + view.work.flops - spent
+        seconds, flops = time.monotonic() - began, computed() - spent
         if not live or 0 < limits.seconds < seconds or 0 < limits.flops < flops:
             break
         if n and n % SAVE_EVERY == 0:
@@ -275,11 +284,15 @@ def _drafts(
         yield random_draft(model, room, rng) if n % 2 else mixed
 
 
+def _of(search: Search) -> tuple[object, ...]:
+    """Which attack's cluster a search is of, and between which texts it writes."""
+    return search.attack, *search.seed, search.chain.before, search.chain.after
+
+
 def _saved(search: Search) -> dict[str, object]:
     """A search as JSON values; the ids are enough, since they tell text and value."""
     return {
-        "attack": search.attack,
-        "cluster": search.seed[1],
+        "of": _of(search),
         "rivals": search.rivals,
         "ids": search.chain.ids,
         "best": search.best.ids,
@@ -293,8 +306,7 @@ def _saved(search: Search) -> dict[str, object]:
 
 def _restored(model: TokenModel, begun: Sequence[Search], saved: dict[str, Any]) -> Search:
     """A search where it stood; one that has begun for the same cluster has the same surroundings."""
-    where = saved.get("attack", 0), saved["cluster"]
-    first = next(s for s in begun if (s.attack, s.seed[1]) == where)
+    first = next(s for s in begun if _of(s) == tuple(saved["of"]))
     start = first.chain.trigger.start
     there = []
     for ids, n in zip((saved["ids"], saved["best"]), saved["trigger"], strict=True):

@@ -130,8 +130,8 @@ class Gaslite:
         """One optimised passage per cluster of the known queries."""
         return together([self], [view], [rng])[0]
 
-    def _begun(self, view: View, rng: Generator, charge: Evasion | None) -> list[Search]:
-        """Where each of its searches starts, at the price that this attacker pays."""
+    def _begun(self, view: View, rng: Generator) -> tuple[list[Search], Evasion | None]:
+        """Where each of its searches starts, and what filters that it knows charge."""
         model = view.model
         if self.norm_weight and model.cosine:
             raise ModelError("norm_weight is for dot-product models; this one compares by cosine")
@@ -139,14 +139,14 @@ class Gaslite:
         if self.fluency_weight:
             surprise = view.language_model.surprise
             prices.append(lambda texts: self.fluency_weight * surprise(texts))
-        if charge is not None:
+        if charge := self._charge(view, rng):
             prices.append(charge)
 
         def goal(vectors: NDArray[np.float32]) -> Goal:
             return Goal(centroid(model, vectors), self.norm_weight, tuple(prices))
 
         rivals = 1 if is_paper(self.profile) else RIVALS
-        return begun(view, rng, self, goal, n_starts=self.starts, n_rivals=rivals)
+        return begun(view, rng, self, goal, n_starts=self.starts, n_rivals=rivals), charge
 
     def _charge(self, view: View, rng: Generator) -> Evasion | None:
         if not (names := evaded(self.evade)):
@@ -168,18 +168,23 @@ def together(attacks: Sequence[Gaslite], views: Sequence[View], rngs: Sequence[G
     their state and is told how far they are, and what is spent is counted together.
 
     Raises:
-        ValueError: they differ in more than that, or look at different encoders.
+        ValueError: they differ in more than that, look at different encoders, or two share a view.
     """
     first, encoders = attacks[0], [*map(id, views[0].models)]
     if any(replace(a, information=first.information, place=first.place) != first for a in attacks):
         raise ValueError("attacks that are crafted together differ in information and place alone")
     if any([*map(id, view.models)] != encoders for view in views):
         raise ValueError("attacks that are crafted together look at the same encoders")
-    charges = [a._charge(v, r) for a, v, r in zip(attacks, views, rngs, strict=True)]
-    searches = []
-    for i, (attack, view, rng, charge) in enumerate(zip(attacks, views, rngs, charges, strict=True)):
-        searches += [replace(search, attack=i) for search in attack._begun(view, rng, charge)]
-    climb(views[0], searches, first._step, Limits(first.n_steps, first.seconds, first.flops, first.patience))
+    if len({*map(id, views)}) < len(views):
+        raise ValueError("attacks that are crafted together have a view each")
+    searches, charges = [], []
+    for i, (attack, view, rng) in enumerate(zip(attacks, views, rngs, strict=True)):
+        view.model = views[0].model  # an ensemble is made once
+        own, charge = attack._begun(view, rng)
+        searches += [replace(search, attack=i) for search in own]
+        charges.append(charge)
+    limits = Limits(first.n_steps, first.seconds, first.flops, first.patience)
+    climb(views[0], searches, first._step, limits, also=views[1:])
     changes = []
     for i, (view, charge) in enumerate(zip(views, charges, strict=True)):
         changes.append(told(view, [s for s in searches if s.attack == i], "gaslite"))

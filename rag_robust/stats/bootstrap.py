@@ -55,8 +55,8 @@ def cluster_bootstrap(
     14.3; Wilks, Annals of Mathematical Statistics 12 (1941). *Where we differ*: z is widened to
     Student's t as in Hesterberg, The American Statistician 69 (2015), since BCa is too short for few
     clusters; and an end that would lie beyond the resamples' resolution, 1 / (resamples + 1), goes to the
-    outermost resampled mean or to Anderson's end over the clusters (moved by what unequal counts make of
-    their mean), whichever is farther out; without bounds to infinity.
+    outermost resampled mean or to Anderson's end over the cluster means, farther out by as much as unequal
+    counts move theta that way, whichever is the outer one; without bounds to infinity.
     """
     check_level(level)
     _, ends = _bootstrap(*by_cluster(values, clusters), rng=rng, resamples=resamples, bounds=bounds)
@@ -170,7 +170,8 @@ def _bootstrap(
             if not known:
                 return low, high
             ends = anderson(means, level, low=low, high=high)
-            return min(float(drawn[0]), ends[0] + shift), max(float(drawn[-1]), ends[1] + shift)
+            bottom, top = ends[0] + min(shift, 0.0), ends[1] + max(shift, 0.0)
+            return min(float(drawn[0]), bottom), max(float(drawn[-1]), top)
 
         def ends(level: float) -> Bounds:
             bottom, top = _bca_ends(level, drawn, n, (z0, skew), outer(level))

@@ -13,6 +13,7 @@ import torch
 
 from rag_robust import attacks, encode
 from rag_robust.attacks._view import Secrets, View, check_budget
+from rag_robust.attacks.gaslite import together
 from rag_robust.encode.ensemble import Ensemble
 from rag_robust.encode.tokens import TokenModel, token_model
 from rag_robust.errors import ModelError
@@ -192,3 +193,17 @@ def test_one_surrogate_needs_no_ensemble(folders):
     only = token_model(encode.load(str(folders["bert-mean"])))
     threat = attacks.load("gaslite", information="x").threat
     assert View(threat, Secrets(models=(only,))).model is only
+
+
+def test_operations_of_an_ensemble_count_towards_the_limit_and_it_is_made_once_for_attacks_together(ensemble):
+    attack = attacks.load(
+        "gaslite", information="Buy now.", tokens=12, n_steps=9, n_grad=2, n_flip=2, n_cand=4
+    )
+    views = [View(attack.threat, Secrets(QUERIES, models=ensemble.models)) for _ in range(2)]
+    before = ensemble.work.flops
+    together([attack] * 2, views, [generator(1), generator(2)])
+    assert views[0].model is views[1].model
+    limited = replace(attack, flops=0.5 * (ensemble.work.flops - before))
+    view = View(limited.threat, Secrets(QUERIES, models=ensemble.models))
+    together([limited] * 2, [view, replace(view, notes={})], [generator(1), generator(2)])
+    assert view.notes["steps"] < 9

@@ -152,6 +152,7 @@ def test_half_precision_agrees_in_long_texts_too(model, target):
             float(full[0] @ unit), abs=0.02 * scale
         )
     assert model.low.work is model.work
+    assert model.low.encoder.model.tokenizer is model.encoder.model.tokenizer
     assert torch.equal(model.low.allowed, model.allowed)
 
 

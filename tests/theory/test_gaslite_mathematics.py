@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -35,8 +36,8 @@ SMALL = {"information": INFORMATION, "tokens": 14, "n_steps": 3, "n_grad": 3, "n
 PROFILES = pytest.mark.parametrize("profile", STEPS)
 
 
-def look(attack, model, *, checkpoint=None, tick=None, judge=None) -> View:
-    view = View(attack.threat, Secrets(QUERIES, {}, model), n_tokens=model.n_tokens, checkpoint=checkpoint)
+def look(attack, model, *, checkpoint=None, tick=None, judge=None, known=QUERIES) -> View:
+    view = View(attack.threat, Secrets(known, {}, model), n_tokens=model.n_tokens, checkpoint=checkpoint)
     view.tools = Tools(language_model=(lambda: judge) if judge else None)
     if tick:
         view.tick = tick
@@ -346,7 +347,9 @@ def test_an_attack_that_was_killed_goes_on_to_the_same_passages(token_model, pro
         assert other["trace"] == pytest.approx(one["trace"], abs=1e-6)
 
 
-@pytest.mark.parametrize("more", [{}, {"passages": 2}, {"fluency_weight": 0.3}])
+@pytest.mark.parametrize(
+    "more", [{}, {"passages": 2}, {"fluency_weight": 0.3}, {"patience": 1}, {"profile": "fast"}]
+)
 def test_attacks_crafted_together_propose_what_each_proposes_alone_also_after_a_kill(
     token_model, judge, more
 ):
@@ -354,12 +357,10 @@ def test_attacks_crafted_together_propose_what_each_proposes_alone_also_after_a_
     first = attacks.load("gaslite", **{**SMALL, "n_steps": 7}, **more)
     bridge = replace(first, information="Bridges are of steel.", place="prefix")
     several, seeds = [first, first, bridge], [1, 2, 1]
-    sights = [Secrets(QUERIES[:3], {}, token_model)] * 2 + [Secrets(QUERIES[3:], {}, token_model)]
+    known = [QUERIES[:3], QUERIES[:3], QUERIES[3:]]
 
     def views(**lead) -> list[View]:
-        found = [look(attack, token_model, judge=judge) for attack in several]
-        for view, secrets in zip(found, sights, strict=True):
-            view.secrets = secrets
+        found = [look(a, token_model, judge=judge, known=q) for a, q in zip(several, known, strict=True)]
         return [replace(found[0], **lead), *found[1:]]
 
     def rngs():
@@ -382,6 +383,10 @@ def test_attacks_crafted_together_propose_what_each_proposes_alone_also_after_a_
     again = views(checkpoint=kept, tick=lambda done, total: seen.append(done))
     assert together(several, again, rngs()) == alone
     assert seen == [6, 7]
+    assert (
+        several[0](look(first, token_model, judge=judge, checkpoint=kept, known=QUERIES[:3]), rngs()[0])
+        == alone[0]
+    )
 
 
 def test_only_attacks_of_one_kind_on_one_encoder_are_crafted_together(token_model, encoder):
@@ -391,6 +396,32 @@ def test_only_attacks_of_one_kind_on_one_encoder_are_crafted_together(token_mode
         together([attack, replace(attack, n_cand=13)], [view, view], rngs)
     with pytest.raises(ValueError, match="same encoders"):
         together([attack, attack], [view, look(attack, TokenModel(encoder))], rngs)
+    with pytest.raises(ValueError, match="a view each"):
+        together([attack, attack], [view, view], rngs)
+
+
+def test_what_all_language_models_compute_counts_towards_the_limit_of_attacks_together(token_model, judge):
+    free = attacks.load("gaslite", **SMALL, fluency_weight=0.3)
+    views, before = [look(free, token_model, judge=judge) for _ in range(3)], token_model.work.flops
+    together([free] * 3, views, [generator(i) for i in range(3)])
+    own, written = token_model.work.flops - before, [view.work.flops for view in views]
+    limited = replace(free, flops=own + 1.01 * written[0])
+    views = [look(limited, token_model, judge=judge) for _ in range(3)]
+    together([limited] * 3, views, [generator(i) for i in range(3)])
+    assert views[0].notes["steps"] < 3
+
+
+def test_what_was_kept_is_asked_for_once_and_left_alone_if_it_is_of_another_attack(token_model):
+    """Each time it is asked for, what was spent before an interruption is counted once more."""
+    attack, loaded = attacks.load("gaslite", **{**SMALL, "n_steps": 7}), []
+    kept = Kept()
+    attack(look(attack, token_model, checkpoint=kept), generator(2))
+    again = SimpleNamespace(save=kept.save, load=lambda: loaded.append(1) or kept.load())
+    attack(look(attack, token_model, checkpoint=again), generator(2))
+    assert loaded == [1]
+    other = replace(attack, information="Bridges are of steel.")
+    expected = other(look(other, token_model), generator(2))
+    assert other(look(other, token_model, checkpoint=kept), generator(2)) == expected
 
 
 def test_each_chain_pays_its_own_prices_and_a_price_is_asked_once(token_model):

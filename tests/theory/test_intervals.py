@@ -53,6 +53,20 @@ def test_each_end_of_anderson_misses_no_more_than_promised_exactly_enumerated(
     assert 0.0 < worst <= (1 - level) / 2
 
 
+def test_an_end_that_falls_back_keeps_its_promise_for_groups_of_unequal_size_exactly_enumerated() -> None:
+    """Two groups of 1 and 100 with independent means: few resamples differ, so both ends fall back."""
+    support, shares = np.array([0.0, 0.66, 1.0]), np.array([1 / 6, 1 / 2, 1 / 3])
+    clusters, mean = ["small", *["large"] * 100], float(support @ shares)
+    missed = np.zeros(2)
+    for (a, p), (b, q) in itertools.product(zip(support, shares, strict=True), repeat=2):
+        values = np.array([a, *[b] * 100])
+        got = estimate(values, clusters, rng=np.random.default_rng(0), level=0.95)
+        missed += np.array([got.low > mean, got.high < mean]) * p * q
+        wide = estimate(values, clusters, rng=np.random.default_rng(0), level=1 - 1e-9)
+        assert (wide.low, wide.high) == pytest.approx((0.0, 1.0), abs=1e-4) or a == b
+    assert missed.max() <= 0.025
+
+
 def clustered_sample(rng: np.random.Generator, n_clusters: int) -> tuple[np.ndarray, list[str]]:
     """Skewed values in [0, 1] with mean 1/5; a cluster shares its level."""
     values, clusters = [], []

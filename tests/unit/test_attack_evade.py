@@ -16,6 +16,7 @@ from rag_robust import attacks, defend
 from rag_robust.attacks._evade import SAMPLE, Evasion, KnownFilter, evaded, evasion
 from rag_robust.attacks._search import centroid
 from rag_robust.attacks._view import Secrets, Tools, View
+from rag_robust.attacks.gaslite import together
 from rag_robust.encode.hashed import HashedEncoder
 from rag_robust.errors import SuiteError, TargetError, ThreatModelError
 from rag_robust.seeds import generator
@@ -235,3 +236,12 @@ def test_an_adaptive_attack_that_was_killed_goes_on_to_the_same_passage(look):
         attack(look(attack, checkpoint=kept, tick=die), generator(2))
     assert kept.load()
     assert attack(look(attack, checkpoint=kept), generator(2)) == expected
+
+
+def test_adaptive_attacks_that_are_crafted_together_know_their_filters_each_by_itself(look):
+    several = [attacks.load("gaslite", **SMALL, evade="perplexity,repetition")] * 2
+    alone, at_once = [look(several[0]) for _ in several], [look(several[0]) for _ in several]
+    changes = [a(v, generator(s)) for a, v, s in zip(several, alone, (2, 3), strict=True)]
+    assert together(several, at_once, [generator(2), generator(3)]) == changes
+    assert [v.notes["filters"] for v in at_once] == [v.notes["filters"] for v in alone]
+    assert alone[0].notes["filters"] != alone[1].notes["filters"]
