@@ -135,9 +135,9 @@ def inside(side: str, told: list[Row]) -> Row:
     steps = FAST_STEPS if side == "fast" else SIZES["n_steps"]
     profile = "default" if side == "together" else side
     model = token_model(encoder)
+    sizes: Row = {**SIZES, "n_steps": steps}
     several, views = [], []
     for case in told:
-        sizes = {**{name: case[name] for name in SIZES}, "n_steps": steps}
         several.append(Gaslite(information=case["information"], profile=profile, **sizes))
         queries = tuple(Query(str(i), text) for i, text in enumerate(case["held_in"]))
         views.append(View(several[-1].threat, Secrets(queries, model=model), n_tokens=model.n_tokens))

@@ -246,8 +246,8 @@ def told(view: View, searches: Sequence[Search], name: str) -> Change:
 
 def _drop(searches: list[Search], n: int) -> None:
     """Leave the best `n` searches of each cluster; of equal ones, those that began better."""
-    for cluster in dict.fromkeys((s.attack, s.seed) for s in searches):
-        own = sorted((s for s in searches if (s.attack, s.seed) == cluster), key=lambda s: -s.best.value)
+    for cluster in dict.fromkeys(map(_of, searches)):
+        own = sorted((s for s in searches if _of(s) == cluster), key=lambda s: -s.best.value)
         for rank, search in enumerate(own):
             search.rivals = min(n, len(own))
             if rank >= n:
