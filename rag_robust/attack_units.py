@@ -13,7 +13,7 @@ from rag_robust.benign import BENIGN, asked_alone, is_benign, sampled
 from rag_robust.defend import uses
 from rag_robust.simulated import SIMULATED, applies
 from rag_robust.task import Task
-from rag_robust.threats import encoders, judged_queries, known_queries, make_attack, seen_queries
+from rag_robust.threats import encoders, judged_queries, known_queries, make_attack, ruler, seen_queries
 from rag_robust.types import CLEAN, Attack, Query
 from rag_robust.work import Case, ChangeUnit, RecordUnit, asked_as, key_of, record_units
 
@@ -120,9 +120,11 @@ def _made(session: Session, task: Task, name: str) -> Attack:
 
 
 def _spec(session: Session, task: Task, attack: Attack) -> object:
-    """What of an attack can change its result; its encoders by their fingerprints."""
-    own = [encoder.fingerprint for encoder in encoders(session, task)]
+    """What of an attack can change its result; its encoders, or whose tokens it counts, by fingerprints."""
     reads, edits, used = attack.threat.reads, attack.threat.writes != "insert", tools(attack)
+    own = [encoder.fingerprint for encoder in encoders(session, task)]
+    if not own and not edits and (counted := ruler(session, task)):
+        own = [counted.encoder.fingerprint]
     return (
         *identity(attack),
         task.knows,
@@ -194,7 +196,7 @@ def _seconds(session: Session, task: Task, attack: Attack) -> float:
     if "gradients" in attack.threat.reads and {"n_steps", "n_cand"} <= work.keys():
         filled = min(work["tokens"], _A_PASSAGE) if asked else work["tokens"]
         length = min(filled, own + (work["trigger_tokens"] or filled))
-        a_token = _A_TOKEN[work.get("screening", "bfloat16")]
+        a_token = _A_TOKEN[work.get("screening", "float32")]
         held = sum(_A_JUDGED.get(name.replace("-", "_"), 0.0) for name in evaded(work.get("evade", "")))
         passes = a_token * _rows(work) * length + held * _held(work)
         return float(asked + held * SAMPLE + work.get("passages", 1) * passes)
@@ -251,9 +253,7 @@ def _questions(work: Mapping[str, Any]) -> float:
 def _rows(work: Mapping[str, Any]) -> float:
     """Sequences that a gradient attack scores, or takes gradients of, for one passage."""
     steps, flips, tokens, gradients = (int(work.get(n, 1)) for n in ("n_steps", "n_flip", "n_cand", "n_grad"))
-    if "starts" not in work and "n_trials" not in work:
-        return float(steps * (tokens + 3 * gradients))
-    if str(work.get("profile")).startswith("paper"):
+    if work.get("profile", "paper").startswith("paper"):
         return float(steps * (flips * tokens + 3 * gradients))
     return _rounds(work) * (2 * flips * max(1, tokens // 32) + 4 * flips + 3 * gradients / 8)
 

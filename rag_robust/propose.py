@@ -28,7 +28,7 @@ from rag_robust.seeds import generator
 from rag_robust.store import change_from_json, change_to_json
 from rag_robust.synonyms.space import Space
 from rag_robust.task import Task
-from rag_robust.threats import demotes, known_queries, make_attack, neutral, secrets, target_of
+from rag_robust.threats import demotes, known_queries, make_attack, neutral, ruler, secrets, target_of
 from rag_robust.types import Attack, Change, Passage, Query
 from rag_robust.unfinished import Unfinished
 from rag_robust.work import ChangeUnit, Done, asked_as
@@ -123,7 +123,7 @@ def _written(change: Change) -> tuple[object, ...]:
 
 
 def _view(session: Session, task: Task, attack: Attack, known: Sequence[Query]) -> View:
-    """What the attack sees; tokens are counted by the tokenizer of its first encoder."""
+    """What the attack sees."""
     view = View(
         attack.threat,
         secrets(session, task, known),
@@ -134,8 +134,8 @@ def _view(session: Session, task: Task, attack: Attack, known: Sequence[Query]) 
         ),
         target=target_of(session, task, known[0]) if known and attack.threat.writes == "insert" else None,
     )
-    if view.secrets.models:
-        view.n_tokens = view.secrets.models[0].n_tokens
+    if counted := ruler(session, task):
+        view.n_tokens = counted.n_tokens
     return view
 
 

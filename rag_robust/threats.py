@@ -42,6 +42,7 @@ __all__ = [
     "limited",
     "make_attack",
     "neutral",
+    "ruler",
     "secrets",
     "seen_queries",
     "target_of",
@@ -127,6 +128,18 @@ def encoders(session: Session, task: Task) -> tuple[Encoder, ...]:
         return tuple(session.encoder(name, "float32") for name in task.surrogates)
     own = session.world_of(task).encoder
     return () if own is None else (own,)
+
+
+def ruler(session: Session, task: Task) -> TokenModel | None:
+    """Whose tokens a budget counts: the attacker's first encoder, else that of the suite's own system.
+
+    So passages before a retriever that counts words may be as long as those beside them before an encoder.
+    None where neither has tokens: words are counted then.
+    """
+    if session.sketch:
+        return None
+    first = session.surrogate(task.surrogates[0]) if task.surrogates else session.token_model(task.system)
+    return first or session.token_model()
 
 
 def target_of(session: Session, task: Task, query: Query) -> str | None:

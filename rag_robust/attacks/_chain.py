@@ -129,12 +129,12 @@ def _filling(model: TokenModel, draft: str, n_tokens: int) -> str:
 
 
 def starts(model: TokenModel, chains: Sequence[Chain | None]) -> list[Chain]:
-    """The chains that there are, scored, best first.
+    """The chains that there are, scored, best first; of those with the same tokens one.
 
     Raises:
         ModelError: there is none.
     """
-    there = [c for c in chains if c is not None]
+    there = [*{c.ids: c for c in chains if c is not None}.values()]
     if not there:
         raise ModelError("no start of the trigger tokenises back to itself; give other queries")
     return sorted(scored(model, there), key=lambda c: -c.value)
@@ -152,9 +152,11 @@ def scored(model: TokenModel, chains: Sequence[Chain]) -> list[Chain]:
     for length in dict.fromkeys(len(c.ids) for c in chains):
         own = [i for i, c in enumerate(chains) if len(c.ids) == length]
         vectors = model.vectors(torch.tensor([chains[i].ids for i in own], device=model.matrix.device))
-        for i, vector in zip(own, vectors, strict=True):
-            goal = chains[i].goal
-            values[i] = float(vector @ goal.target) - goal.norm_weight * float(vector.norm())
+        goals = [chains[i].goal for i in own]
+        # a product for each: one for all of them would round otherwise
+        values[own] = torch.stack([v @ g.target for v, g in zip(vectors, goals, strict=True)]).tolist()
+        if any(g.norm_weight for g in goals):
+            values[own] -= np.multiply([g.norm_weight for g in goals], vectors.norm(dim=1).tolist())
     for price in dict.fromkeys(p for c in chains for p in c.goal.prices):
         own = [i for i, c in enumerate(chains) if price in c.goal.prices]
         values[own] -= price([chains[i].text for i in own])

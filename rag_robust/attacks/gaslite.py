@@ -41,7 +41,7 @@ from rag_robust.types import Change, ThreatModel
 
 __all__ = ["Gaslite", "together"]
 
-VERSION = 1
+VERSION = 2
 """Raised when the same parameters come to write another passage."""
 
 RIVALS = 6

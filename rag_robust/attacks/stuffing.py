@@ -2,14 +2,15 @@
 
 The cheapest attack that needs no model; every optimised attack has to beat it.
 *Source*: Ben-Tov and Sharif, GASLITEing the Retrieval, CCS 2025, baseline "stuffing". There the
-length is the model's; here it is the same token budget as every other attack's.
+length is the model's; here it is the same token budget as every other attack's, and a query that does
+not fit any more leaves its room to shorter ones.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
 from typing import ClassVar
 
 from numpy.random import Generator
@@ -18,6 +19,9 @@ from rag_robust.attacks._view import View
 from rag_robust.types import Budget, Change, Passage, ThreatModel
 
 __all__ = ["Stuffing"]
+
+VERSION = 1
+"""Raised when the same parameters come to write another passage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +54,15 @@ class Stuffing:
         return Change(inserted=tuple(Passage(id=f"stuffing-{i}", text=t) for i, t in enumerate(texts)))
 
     def _fill(self, queries: Sequence[str], view: View) -> str:
-        text = self.information
-        for query in islice(cycle(queries), 4 * self.tokens):
-            if view.n_tokens(longer := f"{text} {query}") > self.tokens:
-                break
-            text = longer
+        """The sentence and the queries in turn, over and over, each for as long as there is room for it."""
+        text, size = self.information, view.n_tokens(self.information)
+        left = deque(queries)
+        while left:
+            query = left.popleft()
+            longer = f"{text} {query}"
+            if size < (n := view.n_tokens(longer)) <= self.tokens:
+                text, size = longer, n
+                left.append(query)
         return text
 
 

@@ -8,6 +8,7 @@ import pytest
 from rag_robust import suite as suites
 from rag_robust.assemble import Session
 from rag_robust.plan import build
+from rag_robust.propose import make_change
 from rag_robust.report.comparison import compare
 from rag_robust.run import run
 from rag_robust.suite import parse
@@ -111,6 +112,22 @@ def test_gradients_against_bm25_need_a_surrogate(tmp_path, encoder_folder, surro
     result = run(parse(tree | {"system": {"retriever": {"encoder": "hashed"}}}), tmp_path)
     kinds = {r.failure.kind if r.failure else None for r in result.records if r.condition == "hotflip"}
     assert kinds == ({None} if surrogate else {"not_applicable"})
+
+
+@pytest.mark.parametrize("hashed", [False, True])
+def test_before_words_a_budget_counts_the_tokens_of_the_suites_own_encoder(
+    tmp_path, encoder_folder, token_model, hashed
+):
+    task = {"name": "t", "attack": "stuffing", "system": "bm25", "concept": "coffee", "with": {"tokens": 60}}
+    own = {"retriever": {"encoder": "hashed" if hashed else str(encoder_folder)}}
+    tree = {"schema": 1, "name": "s", "corpus": {"source": "tiny"}, "system": own, "task": [task]}
+    tree |= {"systems": {"bm25": {"retriever": {"kind": "bm25"}}}}
+    made = Session(parse(tree), cache_folder=tmp_path)
+    unit = next(c for c in build(made).changes if c.attack == "stuffing")
+    text = make_change(made, unit).artifacts[unit.key][1]["change"]["inserted"][0]["text"]
+    counted = len(text.split()) if hashed else token_model.n_tokens(text)
+    assert counted in range(54, 61)
+    assert token_model.n_tokens(text) >= counted
 
 
 def test_two_systems_do_not_share_records(tmp_path):

@@ -309,6 +309,13 @@ def test_of_the_starts_that_race_for_a_cluster_the_best_goes_on_alone(token_mode
     assert left == [[0] * n + [1] * n for n in (3, 3, 2, 2, 2, 1, 1)]
 
 
+def test_rivals_for_a_single_query_all_start_from_other_tokens(token_model):
+    attack = attacks.load("gaslite", **SMALL)
+    view = View(attack.threat, Secrets(QUERIES[:1], {}, token_model), n_tokens=token_model.n_tokens)
+    searches = begun(view, generator(1), attack, lambda v: Goal(centroid(token_model, v)), n_rivals=9)
+    assert len({s.chain.ids for s in searches}) == len(searches) > 4
+
+
 class Killed(Exception):
     pass
 
@@ -551,6 +558,18 @@ def test_an_attacker_who_knows_no_query_is_told_so(token_model):
     attack = attacks.load("gaslite", **SMALL)
     with pytest.raises(TargetError, match="knows no query"):
         attack(View(attack.threat, Secrets((), {}, token_model)), generator(1))
+
+
+def test_a_query_that_does_not_fit_leaves_its_room_to_shorter_ones(token_model):
+    queries = [
+        Query("long", "a bridge of steel and the longest bridges"),
+        Query("short", "coffee"),
+        Query("", " "),
+    ]
+    attack = attacks.load("stuffing", information="Tea", tokens=token_model.n_tokens("Tea coffee coffee"))
+    for seed in range(4):  # in any order
+        view = View(attack.threat, Secrets(queries, {}, token_model), n_tokens=token_model.n_tokens)
+        assert attack(view, generator(seed)).inserted[0].text == "Tea coffee coffee"
 
 
 def test_gaslite_beats_stuffing(token_model):
