@@ -184,7 +184,7 @@ def _measured(session: Session, task: Task, attack: Attack) -> str:
     return key_of(session, "measured", [(q.id, q.text) for q in judged], *by)
 
 
-_ALSO = {"edit": ("frozen_score",)}
+_ALSO = {"edit": ("frozen_score",), "insert": ("norm",)}
 """Measures that came later, by what an attack writes: they are taken of changes that were made before."""
 
 

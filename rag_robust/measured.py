@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rag_robust.assemble import Session
 from rag_robust.attacks import tools
@@ -15,6 +14,7 @@ from rag_robust.attacks._space import as_passage, check_space
 from rag_robust.errors import BudgetError
 from rag_robust.listed import scorer
 from rag_robust.seeds import generator
+from rag_robust.suspicions import Suspicions
 from rag_robust.task import Task
 from rag_robust.text import changed_words, words
 from rag_robust.threats import encoders, judged_queries, make_attack
@@ -77,9 +77,10 @@ def facts(session: Session, task: Task, known: Sequence[Query], change: Change) 
     `cosine` is cos(v, c), `ceiling` is ‖c‖, `held_in` the mean similarity ⟨v, e_q⟩ to the known
     queries (cosine · ceiling for unit vectors) and `held_out` that to the judged ones; the two
     with `_best` are means over queries of the best passage's. `surrogates` holds `cosine` and
-    `ceiling` for each encoder the attacker had instead. `norm_percentile` (dot products) and, if the
-    task asks for `fluency`, `surprise` (nats a token) with `surprise_percentile` are shares of a
-    sample of the corpus that stay below.
+    `ceiling` for each encoder the attacker had instead. `norm`, the length of v before any scaling (of
+    sentence-transformers models), and, if the task asks for `fluency`, `surprise` (nats a token) are what the
+    filters "norm" and "perplexity" look at; their `_percentile` is the share of a sample of the corpus that
+    stays below.
     """
     if (attack := _attack(session, task)).threat.writes != "insert":
         return _edits(session, task, attack, known[0], change)
@@ -92,12 +93,14 @@ def facts(session: Session, task: Task, known: Sequence[Query], change: Change) 
         judged = () if task.knows == "knows-all" else judged_queries(session, task)
         measured |= {"similarity": encoder.similarity, **_near(encoder, texts, known)}
         measured |= _means(encoder, texts, "held_in", known) | _means(encoder, texts, "held_out", judged)
-        if encoder.similarity == "dot":
-            measured["norm_percentile"] = _norms(session, encoder, texts)
+        if session.token_model(task.system) is not None:
+            measured |= _among(session, "norm", session.suspicions("norm", task.system), change.inserted)
     if task.surrogates:
         named = [(e.fingerprint, _near(e, texts, known)) for e in encoders(session, task)]
         measured["surrogates"] = [{"encoder": name, **near} for name, near in named]
-    return measured | (_fluency(session, texts) if task.fluency else {})
+    if task.fluency:
+        measured |= _among(session, "surprise", session.suspicions("perplexity"), change.inserted)
+    return measured
 
 
 def _attack(session: Session, task: Task) -> Attack:
@@ -158,23 +161,12 @@ def _means(encoder: Encoder, texts: Sequence[str], name: str, queries: Sequence[
     return {name: similarity.mean(axis=1).tolist(), f"{name}_best": float(similarity.max(axis=0).mean())}
 
 
-def _norms(session: Session, encoder: Encoder, texts: Sequence[str]) -> list[float]:
-    def norms(some: Sequence[str]) -> NDArray[np.float64]:
-        lengths: NDArray[np.float64] = np.linalg.norm(encoder.encode(some, "passage"), axis=1)
-        return lengths.astype(np.float64)
-
-    return _share_below(norms(texts), norms([p.full for p in _sample(session)]))
-
-
-def _fluency(session: Session, texts: Sequence[str]) -> dict[str, object]:
-    model = session.language_model()
-    own = model.surprise(texts)
-    usual = model.surprise([p.full for p in _sample(session)])
-    return {"surprise": own.tolist(), "surprise_percentile": _share_below(own, usual)}
-
-
-def _share_below(values: NDArray[np.float64], sample: NDArray[np.float64]) -> list[float]:
-    return [float((sample < value).mean()) for value in values]
+def _among(
+    session: Session, name: str, suspicions: Suspicions, inserted: Sequence[Passage]
+) -> dict[str, object]:
+    """What a filter looks at in inserted passages, and the share of a sample of the corpus that has less."""
+    own, usual = suspicions.of(inserted, inserted), suspicions.of(_sample(session))
+    return {name: own.tolist(), f"{name}_percentile": [float((usual < value).mean()) for value in own]}
 
 
 def _sample(session: Session) -> list[Passage]:

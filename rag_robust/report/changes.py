@@ -22,6 +22,7 @@ _LONGEST = 4000
 _QUERIES = 50
 _MEASURED = (
     ("held_out", "mean similarity to the judged queries"),
+    ("norm", "length of its vector before any scaling"),
     ("norm_percentile", "share of passages with a shorter vector"),
     ("surprise", "surprise in nats per token"),
     ("surprise_percentile", "share of passages that surprise less"),

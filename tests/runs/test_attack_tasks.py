@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,10 @@ from rag_robust import assemble
 from rag_robust.assemble import Session
 from rag_robust.attacks._view import View
 from rag_robust.corpus.concepts import concept
+from rag_robust.encode.unscaled import unscaled
 from rag_robust.errors import SuiteError
+from rag_robust.plan import build
+from rag_robust.propose import make_change
 from rag_robust.run import run
 from rag_robust.store import Store
 from rag_robust.suite import parse
@@ -67,8 +71,6 @@ def test_an_attacker_with_a_surrogate_is_given_nothing_of_the_victims_encoder(tm
 
 
 def test_another_surrogate_is_another_change(tmp_path, encoder_folder):
-    from rag_robust.plan import build
-
     keys = [
         {u.key for u in build(Session(described({**COFFEE, **more}), cache_folder=tmp_path)).changes}
         for more in ({}, {"surrogate": str(encoder_folder)})
@@ -77,8 +79,6 @@ def test_another_surrogate_is_another_change(tmp_path, encoder_folder):
 
 
 def keys(tmp_path, task, **more):
-    from rag_robust.plan import build
-
     plan = build(Session(described(task, **more), cache_folder=tmp_path))
     return {u.key for u in plan.changes}, set(plan.keys)
 
@@ -112,14 +112,33 @@ def test_a_key_hashes_what_an_attack_or_a_filter_uses_and_nothing_else(
 
 @pytest.mark.parametrize("name", ["hotflip", "gcg", "arca", "aggd", "gaslite"])
 def test_an_attack_by_gradients_is_planned_to_take_longer_with_more_steps(tmp_path, encoder_folder, name):
-    from rag_robust.plan import build
-
     system = {"retriever": {"encoder": str(encoder_folder)}}
     tasks = [{"attack": name, "concept": "coffee", "with": {"tokens": 32, "n_steps": n}} for n in (10, 100)]
     made = [build(Session(described(t, system), cache_folder=tmp_path, sketch=True)) for t in tasks]
     few, many = ([c.weight for c in plan.changes if c.attack == name] for plan in made)
     assert many == pytest.approx([10 * few[0]])
     assert few[0] > 0.1
+
+
+def test_an_inserted_passage_is_held_against_the_corpus_by_length_and_fluency(tmp_path, encoder_folder, tiny):
+    task = {
+        "attack": "information_only",
+        "concept": "coffee",
+        "fluency": True,
+        "information": "Buy this now.",
+    }
+    made = Session(described(task, {"retriever": {"encoder": str(encoder_folder)}}), cache_folder=tmp_path)
+    made.language_model = lambda: SimpleNamespace(surprise=lambda texts: np.array([len(t) for t in texts]))
+    [unit] = [c for c in build(made).changes if c.attack == "information_only"]
+    body = make_change(made, unit).artifacts[unit.key][1]
+    texts = [p.full for p in tiny.passages.values()]
+    facts = body["facts"]
+    assert facts["surprise"] == [len("Buy this now.")]
+    assert facts["surprise_percentile"] == [np.mean([len(t) < len("Buy this now.") for t in texts])]
+    model = unscaled(made.world("").encoder)
+    own, *norms = np.linalg.norm(model.encode(["Buy this now.", *texts], "passage"), axis=1)
+    assert facts["norm"] == pytest.approx([own])
+    assert facts["norm_percentile"] == [np.mean(np.array(norms) < own)]
 
 
 def test_the_attack_may_ask_the_whole_system_and_finds_its_own_passage(tmp_path, tiny):
@@ -261,8 +280,6 @@ def test_a_change_that_is_judged_on_other_queries_is_measured_again_and_not_made
 def test_a_change_measured_by_another_encoder_is_another_measurement_and_the_same_change(
     tmp_path, encoder_folder
 ):
-    from rag_robust.plan import build
-
     task = {**COFFEE, "surrogate": "hashed"}  # the attacker's own; the system's own surrogate only measures
     systems = (HASHED, {**HASHED, "surrogate": str(encoder_folder)})
     plans = [build(Session(described(task, system), cache_folder=tmp_path)) for system in systems]
