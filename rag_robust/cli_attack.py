@@ -85,6 +85,9 @@ def _alone(
     language_model: Annotated[
         str, typer.Option(help="The attacker's own; loaded if the attack asks for it.")
     ] = "SmolLM2-135M-Instruct",
+    masked_model: Annotated[
+        str, typer.Option(help="What it evades masked_token with; loaded if it does.")
+    ] = "SPLADE-tiny",
     seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
     device: Annotated[str, typer.Option(help='"cpu", "cuda", "cuda:1" …')] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads; all if not given.")] = None,
@@ -103,6 +106,7 @@ def _alone(
         source=attack_corpus,
         target=target,
         language_model=language_model,
+        masked_model=masked_model,
         seed=seed,
     )
     if out:

@@ -215,7 +215,7 @@ def _measured(
             "text": text,
             "trigger": note.get("trigger", _trigger(case.attack, text)),
             "cos_text": cosines[i],
-            "cos_ids": note.get("objective_ids") if _plain(case.attack) else None,
+            "cos_ids": note.get("similarity_ids"),
             "ceiling": near["ceiling"],
             "heldin_mean": inside[i],
             "heldout_mean": outside[i],
@@ -247,11 +247,6 @@ def _trigger(attack: Attack, text: str) -> str | None:
     """What follows the attacker's sentence; None where there is no such sentence."""
     information = getattr(attack, "information", None)
     return text.removeprefix(information).strip() if information else None
-
-
-def _plain(attack: Attack) -> bool:
-    """Whether what the attack climbs is the similarity alone."""
-    return not any(getattr(attack, name, 0) for name in ("fluency_weight", "norm_weight", "evade"))
 
 
 def _ranked(case: Case, retriever: Dense, passages: Sequence[Passage]) -> list[dict[str, object]]:

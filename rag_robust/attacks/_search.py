@@ -321,8 +321,10 @@ def _restored(model: TokenModel, begun: Sequence[Search], saved: dict[str, Any])
 
 def _note(model: TokenModel, search: Search) -> dict[str, object]:
     best = search.best
+    near = best if best.goal.plain else scored(model, [replace(best, goal=Goal(best.goal.target))])[0]
     return {
         "trigger": model.decode(best.ids[best.trigger]).strip(),
         "objective_ids": best.value,
+        "similarity_ids": near.value,
         "trace": search.trace,
     }
