@@ -197,9 +197,10 @@ def _seconds(session: Session, task: Task, attack: Attack) -> float:
         filled = min(work["tokens"], _A_PASSAGE) if asked else work["tokens"]
         length = min(filled, own + (work["trigger_tokens"] or filled))
         a_token = _A_TOKEN[work.get("screening", "float32")]
-        held = sum(_A_JUDGED.get(name.replace("-", "_"), 0.0) for name in evaded(work.get("evade", "")))
+        known = sum(_A_JUDGED.get(name.replace("-", "_"), 0.0) for name in evaded(work.get("evade", "")))
+        held = known + (_A_JUDGED["perplexity"] if work.get("fluency_weight") else 0.0)
         passes = a_token * _rows(work) * length + held * _held(work)
-        return float(asked + held * SAMPLE + work.get("passages", 1) * passes)
+        return float(asked + known * SAMPLE + work.get("passages", 1) * passes)
     if "n_beams" in work:
         return float(_A_DRAFT * work["passages"] * work["n_beams"] * max(0.0, work["tokens"] - own))
     if attack.threat.writes == "insert":
