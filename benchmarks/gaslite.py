@@ -6,13 +6,15 @@
 without it only ours runs. `--sides tropt,paper` holds our own form of the published algorithm against
 it. Every attack is a process of its own with one thread. Both sides get the same information, queries
 and sizes; both cosines are of the finished text, encoded anew. With `--rows FILE` every finished row is
-kept there as a line of JSON, and a run of the same code that was interrupted goes on. `--sides
-default,together` crafts all of them in one process and the same batches, beside one by one.
+kept there as a line of JSON with its sizes, code and machine; a later run takes those that are of its own
+and leaves the others be. `--sides default,together` crafts all of them in one process and the same
+batches, beside one by one. `--device cuda` measures the bar on a GPU instead (`gaslite_gpu.py`).
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -43,16 +45,22 @@ def main() -> None:
     parser.add_argument("--concepts", default=",".join(CONCEPTS), help="names, with commas between")
     parser.add_argument("--sides", default=ASKED, help=f"some of {', '.join(SIDES)}, with commas between")
     parser.add_argument("--rows", type=Path, help="keep each finished row in this file, and go on from there")
+    parser.add_argument("--device", choices=("cuda", "cpu"), help="only the bar on a GPU, on this device")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.inside:
         print(json.dumps(inside(given.inside, json.load(sys.stdin))))
         return
+    if given.device:
+        from gaslite_gpu import bar
+
+        print(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}, {bar(given.device)}")
+        return
     print(f"{datetime.now(UTC):%Y-%m-%d}, {machine()}, one thread; {SIZES}", flush=True)
     kept = [json.loads(line) for line in lines(given.rows)]
     rows = []
     sides = [side for side in given.sides.split(",") if given.peer or side != "tropt"]
-    for case in cases(given.concepts.split(","), given.seeds, sides):
+    for case in cases(given.concepts.split(","), given.seeds, sides, given.peer):
         row = next((r for r in kept if case.items() <= r.items()), None)
         if row is None:
             row = {**case, **run(case, given.peer)}
@@ -70,22 +78,40 @@ def lines(path: Path | None) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines() if path and path.exists() else []
 
 
-def cases(concepts: list[str], seeds: int, sides: list[str]) -> Iterator[Row]:
+def cases(concepts: list[str], seeds: int, sides: list[str], peer: str | None) -> Iterator[Row]:
     """Every side of every concept and seed, side by side, and the model's own inference."""
     for name in concepts:
         for seed in range(seeds):
             for side in (s for s in sides if s != "together"):
-                case = {"side": side, "concept": name, "seed": seed}
-                yield case | ({"n_steps": FAST_STEPS} if side == "fast" else {})
+                yield {"concept": name, "seed": seed, **made_by(side, peer)}
     if "together" in sides:
-        yield {"side": "together", "each": [[name, seed] for name in concepts for seed in range(seeds)]}
-    yield {"side": "inference"}
+        each = [[name, seed] for name in concepts for seed in range(seeds)]
+        yield {"each": each, **made_by("together", peer)}
+    yield made_by("inference", peer)
+
+
+def made_by(side: str, peer: str | None) -> Row:
+    """A side and what its rows hang on beside concept and seed: rows that differ in it are not reused."""
+    sizes = SIZES | ({"n_steps": FAST_STEPS} if side == "fast" else {})
+    return {"side": side, "sizes": sizes, "code": code(side, peer), "machine": machine()}
+
+
+def code(side: str, peer: str | None) -> str:
+    """Which code crafts: tropt's version, or a digest of our own."""
+    if peer and side == "tropt":
+        ask = "import importlib.metadata as m, json; print(json.dumps({'version': m.version('tropt')}))"
+        return f"tropt {child([peer, '-c', ask], [])['version']}"
+    import rag_robust
+
+    package = Path(rag_robust.__file__).parent
+    files = sorted([*package.glob("attacks/*.py"), *package.glob("encode/*.py")])
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
 def run(case: Row, peer: str | None) -> Row:
     """One case in a process of its own."""
     each = case.get("each", [[case["concept"], case["seed"]]] if "concept" in case else [])
-    told = [{**about(name), "seed": seed, **SIZES} for name, seed in each]
+    told = [{**about(name), "seed": seed, **case["sizes"]} for name, seed in each]
     if peer and case["side"] == "tropt":
         return child([peer, str(HERE.parent / "peers/tropt_gaslite.py")], told[0])
     return child([sys.executable, str(HERE), "--inside", case["side"]], told)
@@ -132,12 +158,11 @@ def inside(side: str, told: list[Row]) -> Row:
     if side == "inference":
         encoder.encode([" ".join(["passage"] * 250)] * 32, "passage")
         return {"peak_mib": peak()}
-    steps = FAST_STEPS if side == "fast" else SIZES["n_steps"]
     profile = "default" if side == "together" else side
     model = token_model(encoder)
-    sizes: Row = {**SIZES, "n_steps": steps}
     several, views = [], []
     for case in told:
+        sizes = {name: case[name] for name in SIZES}
         several.append(Gaslite(information=case["information"], profile=profile, **sizes))
         queries = tuple(Query(str(i), text) for i, text in enumerate(case["held_in"]))
         views.append(View(several[-1].threat, Secrets(queries, model=model), n_tokens=model.n_tokens))
@@ -161,7 +186,6 @@ def inside(side: str, told: list[Row]) -> Row:
         "cosines": cosines,
         "text": text,
         "peak_mib": peak(),
-        "n_steps": steps,
         **counts,
         **cost,
     }
@@ -177,7 +201,7 @@ def table(rows: list[Row]) -> str:
     sides = [s for s in SIDES if any(r["side"] == s for r in rows)]
     of = {s: [r for r in rows if r["side"] == s] for s in sides}
     total = {s: mean(r["cpu_s"] for r in of[s]) for s in sides}
-    steps = {s: mean(r.get("n_steps", SIZES["n_steps"]) for r in of[s]) for s in sides}
+    steps = {s: mean(r["sizes"]["n_steps"] for r in of[s]) for s in sides}
     cosine = {s: mean(r["cosine"] for r in of[s]) for s in sides}
     inference = next(r["peak_mib"] for r in rows if r["side"] == "inference")
     lines = [
