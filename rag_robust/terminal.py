@@ -45,6 +45,7 @@ def progress() -> Iterator[Callable[[float, float, str], None]]:
         nonlocal begun
         if done <= 0:  # loading is no measure of what follows
             begun = time.monotonic()
+        if done <= max(0.0, planned / 100):  # nor is a first small thing, behind which a model was made ready
             return ""
         seconds = max(0.0, (time.monotonic() - begun) * (planned - done) / done)
         return f"about {int(seconds // 60)}:{int(seconds % 60):02d} left"
