@@ -14,6 +14,7 @@ batches, beside one by one. `--device cuda` measures the bar on a GPU instead (`
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -96,15 +97,15 @@ def made_by(side: str, peer: str | None) -> Row:
     return {"side": side, "sizes": sizes, "code": code(side, peer), "machine": machine()}
 
 
+@functools.cache
 def code(side: str, peer: str | None) -> str:
-    """Which code crafts: tropt's version, or a digest of our own."""
+    """Which code crafts: tropt's version, or a digest of our own package."""
     if peer and side == "tropt":
         ask = "import importlib.metadata as m, json; print(json.dumps({'version': m.version('tropt')}))"
         return f"tropt {child([peer, '-c', ask], [])['version']}"
     import rag_robust
 
-    package = Path(rag_robust.__file__).parent
-    files = sorted([*package.glob("attacks/*.py"), *package.glob("encode/*.py")])
+    files = sorted(Path(rag_robust.__file__).parent.rglob("*.py"))
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 

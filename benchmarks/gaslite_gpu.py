@@ -144,7 +144,7 @@ def sampled(on_gpu: bool) -> Iterator[list[int]]:
             yield found
         finally:
             told.terminate()
-            found += [int(line) for line in told.communicate()[0].split()]
+            found += [int(line) for line in told.communicate()[0].split() if line.isdecimal()]
 
 
 def host_waits(model: TokenModel, profile: str) -> Counter[str]:
@@ -157,7 +157,9 @@ def host_waits(model: TokenModel, profile: str) -> Counter[str]:
                 caught.clear()
 
         torch.cuda.set_sync_debug_mode("warn")
-        craft(model, profile, RACED + COUNTED, forget)
-        torch.cuda.set_sync_debug_mode("default")
+        try:
+            craft(model, profile, RACED + COUNTED, forget)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
     waits = [w for w in caught if "synchronizing CUDA operation" in str(w.message)]
     return Counter(f"{Path(w.filename).name}:{w.lineno}" for w in waits)

@@ -12,6 +12,7 @@ from rag_robust.attacks._evade import SAMPLE, evaded
 from rag_robust.benign import BENIGN, asked_alone, is_benign, sampled
 from rag_robust.defend import uses
 from rag_robust.simulated import SIMULATED, applies
+from rag_robust.suspicions import VERSION as SUSPICIONS
 from rag_robust.task import Task
 from rag_robust.threats import encoders, judged_queries, known_queries, make_attack, ruler, seen_queries
 from rag_robust.types import CLEAN, Attack, Query
@@ -123,8 +124,8 @@ def _spec(session: Session, task: Task, attack: Attack) -> object:
     """What of an attack can change its result; its encoders, or whose tokens it counts, by fingerprints."""
     reads, edits, used = attack.threat.reads, attack.threat.writes != "insert", tools(attack)
     own = [encoder.fingerprint for encoder in encoders(session, task)]
-    if not own and not edits and (counted := ruler(session, task)):
-        own = [counted.encoder.fingerprint]
+    if not edits and (counted := ruler(session, task)) and counted.encoder.fingerprint not in own:
+        own.append(counted.encoder.fingerprint)
     return (
         *identity(attack),
         task.knows,
@@ -184,7 +185,7 @@ def _measured(session: Session, task: Task, attack: Attack) -> str:
     return key_of(session, "measured", [(q.id, q.text) for q in judged], *by)
 
 
-_ALSO = {"edit": ("frozen_score",), "insert": ("norm",)}
+_ALSO = {"edit": ("frozen_score",), "insert": ("norm", SUSPICIONS)}
 """Measures that came later, by what an attack writes: they are taken of changes that were made before."""
 
 

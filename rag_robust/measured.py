@@ -99,7 +99,9 @@ def facts(session: Session, task: Task, known: Sequence[Query], change: Change) 
         named = [(e.fingerprint, _near(e, texts, known)) for e in encoders(session, task)]
         measured["surrogates"] = [{"encoder": name, **near} for name, near in named]
     if task.fluency:
-        measured |= _among(session, "surprise", session.suspicions("perplexity"), change.inserted)
+        measured |= _among(
+            session, "surprise", session.suspicions("perplexity", task.system), change.inserted
+        )
     return measured
 
 

@@ -134,7 +134,7 @@ def _view(session: Session, task: Task, attack: Attack, known: Sequence[Query]) 
         ),
         target=target_of(session, task, known[0]) if known and attack.threat.writes == "insert" else None,
     )
-    if counted := ruler(session, task):
+    if attack.threat.writes == "insert" and (counted := ruler(session, task)):
         view.n_tokens = counted.n_tokens
     return view
 

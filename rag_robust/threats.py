@@ -131,15 +131,19 @@ def encoders(session: Session, task: Task) -> tuple[Encoder, ...]:
 
 
 def ruler(session: Session, task: Task) -> TokenModel | None:
-    """Whose tokens a budget counts: the attacker's first encoder, else that of the suite's own system.
+    """Whose tokens a budget counts: an attacker's own encoder, the victim's, or the suite's own system's.
 
     So passages before a retriever that counts words may be as long as those beside them before an encoder.
-    None where neither has tokens: words are counted then.
+    An attacker who has surrogates measures by the first that has tokens. None: words are counted.
     """
     if session.sketch:
         return None
-    first = session.surrogate(task.surrogates[0]) if task.surrogates else session.token_model(task.system)
-    return first or session.token_model()
+    if task.surrogates:
+        return next((model for name in task.surrogates if (model := session.surrogate(name))), None)
+    config = session.suite.described("")
+    encodes = session.system is None and config.kind == "pipeline" and config.retriever.encodes
+    own = session.surrogate(config.retriever.encoder) if encodes else None
+    return session.token_model(task.system) or own
 
 
 def target_of(session: Session, task: Task, query: Query) -> str | None:

@@ -57,7 +57,7 @@ class Stuffing:
         """The sentence and the queries in turn, over and over, each for as long as there is room for it."""
         text, size = self.information, view.n_tokens(self.information)
         left = deque(queries)
-        while left:
+        while left and size < self.tokens:
             query = left.popleft()
             longer = f"{text} {query}"
             if size < (n := view.n_tokens(longer)) <= self.tokens:

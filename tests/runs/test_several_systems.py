@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rag_robust import suite as suites
+from rag_robust import threats
 from rag_robust.assemble import Session
 from rag_robust.plan import build
 from rag_robust.propose import make_change
@@ -127,7 +128,20 @@ def test_before_words_a_budget_counts_the_tokens_of_the_suites_own_encoder(
     text = make_change(made, unit).artifacts[unit.key][1]["change"]["inserted"][0]["text"]
     counted = len(text.split()) if hashed else token_model.n_tokens(text)
     assert counted in range(54, 61)
-    assert token_model.n_tokens(text) >= counted
+    assert hashed == (token_model.n_tokens(text) > 60)
+
+
+def test_a_key_holds_whose_tokens_are_counted(tmp_path, encoder_folder):
+    dense, words = {"retriever": {"encoder": str(encoder_folder)}}, {"retriever": {"kind": "bm25"}}
+    systems = {"h": {"retriever": {"kind": "dense", "encoder": "hashed"}}, "b": words}
+    for more in ({"system": "h"}, {"system": "b"}, {"system": "b", "surrogate": "hashed"}):
+        task = {"name": "t", "attack": "stuffing", "concept": "coffee", "with": {"tokens": 60}, **more}
+        tree = {"schema": 1, "name": "s", "corpus": {"source": "tiny"}, "systems": systems, "task": [task]}
+        made = [Session(parse(tree | {"system": own}), cache_folder=tmp_path) for own in (dense, words)]
+        keys = [next(c.key for c in build(m).changes if c.attack == "stuffing") for m in made]
+        rulers = [threats.ruler(m, m.suite.task[0]) for m in made]
+        assert (keys[0] == keys[1]) is (rulers[0] is rulers[1] is None) is ("surrogate" in more)
+        assert rulers[1] is None
 
 
 def test_two_systems_do_not_share_records(tmp_path):
