@@ -69,5 +69,5 @@ def test_what_an_attack_is_changes_with_its_parameters_and_with_its_modules_vers
     assert attacks.identity(attacks.load("gaslite", information="y")) != before
     monkeypatch.setattr("rag_robust.attacks.gaslite.VERSION", 99)
     assert attacks.identity(one) != before
-    assert attacks.identity(attacks.load("stuffing", information="x"))[0] == "Stuffing"
-    assert len(attacks.identity(attacks.load("stuffing", information="x"))) == 2  # it states none
+    plain = attacks.identity(attacks.load("information_only", information="x"))
+    assert (plain[0], len(plain)) == ("InformationOnly", 2)  # it states none

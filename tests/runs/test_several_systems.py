@@ -89,7 +89,8 @@ def test_the_full_suite_runs_on_the_tiny_corpus(tmp_path):
         "poisoning", changes=[*tiny("hashed"), 'systems.paraphrase.retriever.encoder="hashed"']
     )
     chosen = [t for t in suite.task if t.attack == "stuffing" and t.concept in {None, "concepts/coffee"}]
-    few = tuple(t.model_copy(update={"metrics": ("appeared@10", "appeared@1")}) for t in chosen)
+    quick = {"metrics": ("appeared@10", "appeared@1"), "fluency": False}  # no weights
+    few = tuple(t.model_copy(update=quick) for t in chosen)
     result = run(suite.model_copy(update={"task": few}), tmp_path)
     compared = compare(result)
     assert len(compared.columns) == len(chosen) == 12
