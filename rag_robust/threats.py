@@ -140,10 +140,11 @@ def ruler(session: Session, task: Task) -> TokenModel | None:
         return None
     if task.surrogates:
         return next((model for name in task.surrogates if (model := session.surrogate(name))), None)
+    if (victim := session.token_model(task.system)) is not None:
+        return victim
     config = session.suite.described("")
     encodes = session.system is None and config.kind == "pipeline" and config.retriever.encodes
-    own = session.surrogate(config.retriever.encoder) if encodes else None
-    return session.token_model(task.system) or own
+    return session.surrogate(config.retriever.encoder) if encodes else None
 
 
 def target_of(session: Session, task: Task, query: Query) -> str | None:
